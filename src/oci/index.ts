@@ -1,0 +1,33 @@
+export {
+  type Descriptor,
+  descriptorSchema,
+  digestSchema,
+  mediaTypeSchema,
+  type RawManifest,
+  sizeSchema,
+} from "./descriptor.js";
+export {
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  digestHex,
+  digestOf,
+  finishDigest,
+  isDigest,
+  parseDigest,
+  shortDigest,
+} from "./digest.js";
+export { type ImageConfig, MAX_CONFIG_SIZE, parseImageConfig } from "./image-config.js";
+export { parseJson } from "./json.js";
+export { type ImageIndex, type ImageManifest, MAX_MANIFEST_SIZE, parseManifest } from "./manifest.js";
+export {
+  isForeignLayerMediaType,
+  isImageConfigMediaType,
+  isImageManifestMediaType,
+  isIndexMediaType,
+  isSchema1MediaType,
+  MANIFEST_MEDIA_TYPES,
+  MEDIA_TYPE,
+} from "./media-types.js";
+export { formatPlatform, isUnknownPlatform, type Platform, parsePlatform, platformMatches } from "./platform.js";
+export { formatReference, formatRepository, parseDestination, parseReference, type Reference } from "./reference.js";
