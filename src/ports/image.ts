@@ -1,0 +1,81 @@
+import type { Readable } from "node:stream";
+import type { Descriptor, RawManifest, Reference } from "../oci/index.js";
+
+/** What every call that may take long accepts. */
+export interface Op {
+  /** Ends the call early; it then fails with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** A repository, or another place, that images are read from. */
+export interface ImageSource extends AsyncDisposable {
+  /**
+   * The descriptor of what a tag or a digest names now.
+   *
+   * @throws SealiftError `NOT_FOUND`, `UNAUTHORIZED`, `DENIED`, `UNREACHABLE`,
+   * `REGISTRY_PROTOCOL`, `UNSUPPORTED_MANIFEST` (schema 1).
+   */
+  resolve(reference: Reference, op?: Op): Promise<Descriptor>;
+
+  /**
+   * The exact bytes of a manifest or index. They have the descriptor's digest
+   * and size, and are at most `MAX_MANIFEST_SIZE`.
+   *
+   * @throws SealiftError as `resolve`, and `DIGEST_MISMATCH`, `SIZE_MISMATCH`.
+   */
+  fetchManifest(descriptor: Descriptor, op?: Op): Promise<RawManifest>;
+
+  /**
+   * A blob. The stream fails at its end, with `DIGEST_MISMATCH` or
+   * `SIZE_MISMATCH`, unless size and digest are the descriptor's; the reader
+   * must destroy it, or read it to its end. It does not resume on its own:
+   * whoever wants another try calls again.
+   *
+   * @throws SealiftError as `resolve`.
+   */
+  fetchBlob(descriptor: Descriptor, op?: Op): Promise<Readable>;
+}
+
+/** A repository, or another place, that images are written to. */
+export interface ImageDestination extends AsyncDisposable {
+  /**
+   * Whether the blob or manifest is there already, with its digest and size.
+   *
+   * @throws SealiftError `UNAUTHORIZED`, `DENIED`, `UNREACHABLE`, `REGISTRY_PROTOCOL`.
+   */
+  has(descriptor: Descriptor, op?: Op): Promise<boolean>;
+
+  /**
+   * Stores a blob. `open` is called once for each try and gives a stream that
+   * fails before its end unless the bytes are the descriptor's; nothing is
+   * stored then, and no try follows.
+   *
+   * @throws SealiftError as `has`, and whatever `open` and its stream fail with.
+   */
+  putBlob(descriptor: Descriptor, open: () => Promise<Readable>, op?: Op): Promise<void>;
+
+  /**
+   * Stores a manifest by its digest, and under `tag` if one is given. All it
+   * refers to must be there.
+   *
+   * @throws SealiftError as `has`, and `DIGEST_MISMATCH` if the destination
+   * stored something else.
+   */
+  putManifest(manifest: RawManifest, tag?: string, op?: Op): Promise<void>;
+}
+
+/** A destination that can take a blob from another repository without its bytes being sent. */
+export interface BlobMounter {
+  /**
+   * Makes a blob of the repository `from`, of the same registry, available here.
+   *
+   * @returns false if the registry would not; the blob must then be put.
+   * @throws SealiftError as {@link ImageDestination.has}.
+   */
+  mountBlob(descriptor: Descriptor, from: Reference, op?: Op): Promise<boolean>;
+}
+
+/** Whether a destination is a {@link BlobMounter}. */
+export function isBlobMounter(destination: object): destination is BlobMounter {
+  return "mountBlob" in destination && typeof destination.mountBlob === "function";
+}

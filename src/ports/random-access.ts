@@ -1,0 +1,56 @@
+import type { Readable } from "node:stream";
+import type { Digest, DigestAlgorithm } from "../oci/index.js";
+
+/** A file, or something like one, whose parts are written in any order. */
+export interface RandomAccessSink extends AsyncDisposable {
+  /**
+   * Makes room for `size` bytes before the first one is written.
+   *
+   * @throws SealiftError `NO_SPACE`, `FILE_TOO_LARGE`, `MEDIUM_FAILED`.
+   */
+  allocate(size: number): Promise<void>;
+
+  /**
+   * Writes `bytes` at `position`.
+   *
+   * @throws SealiftError as `allocate`.
+   */
+  write(position: number, bytes: Uint8Array): Promise<void>;
+
+  /**
+   * Makes all that was written durable and gives it its final name. Without
+   * it, disposal leaves nothing behind.
+   *
+   * @throws SealiftError as `allocate`.
+   */
+  commit(): Promise<void>;
+}
+
+/** A file, or something like one, whose parts are read in any order. */
+export interface RandomAccessSource extends AsyncDisposable {
+  /** In bytes. */
+  readonly size: number;
+
+  /**
+   * Exactly `length` bytes from `position`.
+   *
+   * @throws SealiftError `BUNDLE_INVALID` if the source ends before, `MEDIUM_FAILED`.
+   */
+  read(position: number, length: number): Promise<Uint8Array>;
+
+  /** The same bytes as a stream, which fails as `read` does. */
+  stream(position: number, length: number): Readable;
+
+  /**
+   * The digest of the same bytes. Calls run in parallel, as the machine allows.
+   *
+   * @param onBytes - Called with each further number of bytes that were hashed.
+   * @throws SealiftError as `read`.
+   */
+  digest(
+    position: number,
+    length: number,
+    algorithm: DigestAlgorithm,
+    onBytes?: (bytes: number) => void,
+  ): Promise<Digest>;
+}
