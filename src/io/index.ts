@@ -1,0 +1,6 @@
+export { acquireLock } from "./lock.js";
+export { mediumError } from "./medium-error.js";
+export { readSmallFile } from "./read-file.js";
+export { type RetryOptions, retry } from "./retry.js";
+export { unpackedDigest } from "./unpacked-digest.js";
+export { verifiedStream } from "./verified-stream.js";

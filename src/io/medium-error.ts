@@ -1,0 +1,44 @@
+import { type ErrorCode, quote, SealiftError } from "../errors/index.js";
+
+interface Explanation {
+  readonly code: ErrorCode;
+  readonly what: string;
+  readonly hint: string;
+}
+
+// What the errors of the file system calls mean to a user (errno(3)).
+const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
+  ENOSPC: { code: "NO_SPACE", what: "no space is left there", hint: "free some room, or choose another medium" },
+  EDQUOT: { code: "NO_SPACE", what: "the disk quota is used up", hint: "free some room, or choose another medium" },
+  EFBIG: {
+    code: "FILE_TOO_LARGE",
+    what: "the file system or a limit does not allow files this large",
+    hint: "use a medium formatted with exFAT, NTFS or ext4 (FAT32 ends at 4 GiB), and check ulimit -f",
+  },
+  EROFS: { code: "MEDIUM_FAILED", what: "the medium is read-only", hint: "check its write protection and how it is mounted" },
+  EIO: { code: "MEDIUM_FAILED", what: "the medium failed", hint: "check the cable and the medium: it may be worn out or pulled" },
+  ENODEV: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "plug it in again and start over" },
+  ENXIO: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "plug it in again and start over" },
+  ENOENT: { code: "FILE_NOT_FOUND", what: "there is no such file or folder", hint: "check the path" },
+  ENOTDIR: { code: "FILE_NOT_FOUND", what: "a part of the path is not a folder", hint: "check the path" },
+  EISDIR: { code: "CONFIG_INVALID", what: "it is a folder", hint: "name a file" },
+  EACCES: { code: "CONFIG_INVALID", what: "permission is denied", hint: "check the owner and mode of the file and its folder" },
+  EPERM: { code: "CONFIG_INVALID", what: "the operation is not permitted", hint: "check the owner and mode of the file and its folder" },
+};
+
+/**
+ * Turns the error of a file system call into one that says what to do.
+ *
+ * @param doing - What was attempted, for example `write`.
+ * @param path - The file it was attempted on.
+ */
+export function mediumError(error: unknown, doing: string, path: string): unknown {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return error;
+  const explanation = EXPLANATIONS[error.code];
+  if (explanation === undefined) {
+    if (!("syscall" in error)) return error;
+    return new SealiftError("MEDIUM_FAILED", `expected to ${doing} ${quote(path)}, got ${error.code}`, { cause: error });
+  }
+  const { code, what, hint } = explanation;
+  return new SealiftError(code, `expected to ${doing} ${quote(path)}, but ${what} (${error.code})`, { hint, cause: error });
+}

@@ -1,0 +1,31 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { quote, SealiftError } from "../errors/index.js";
+import { mediumError } from "./medium-error.js";
+
+/**
+ * The whole of a small file; a pipe will do, too, as a shell's `<(…)` gives.
+ *
+ * @param maxSize - In bytes; a larger file is refused, however large it is.
+ * @throws SealiftError `FILE_NOT_FOUND`, `CONFIG_INVALID` (too large, not
+ * readable, a folder), `MEDIUM_FAILED`.
+ */
+export async function readSmallFile(path: string, maxSize: number): Promise<Buffer> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, "r");
+    // One byte more than allowed is enough to see that there are too many.
+    const buffer = Buffer.alloc(maxSize + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < buffer.length; length += read) {
+      read = (await handle.read(buffer, length, buffer.length - length, null)).bytesRead;
+    }
+    if (length <= maxSize) return buffer.subarray(0, length);
+  } catch (error) {
+    throw mediumError(error, "read", path);
+  } finally {
+    await handle?.close();
+  }
+  throw new SealiftError("CONFIG_INVALID", `expected ${quote(path)} to have at most ${maxSize} bytes, got more`, {
+    hint: "check that this is the file you mean",
+  });
+}
