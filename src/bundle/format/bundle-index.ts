@@ -1,0 +1,158 @@
+import * as z from "zod";
+import { SealiftError } from "../../errors/index.js";
+import {
+  type Descriptor,
+  type Digest,
+  descriptorSchema,
+  digestAlgorithm,
+  digestHex,
+  digestSchema,
+  parseJson,
+  sizeSchema,
+} from "../../oci/index.js";
+import { OCI_INDEX_PATH, DOCKER_MANIFEST_PATH, OCI_LAYOUT_PATH } from "./paths.js";
+
+/** The version of the format that docs/format.md describes. */
+export const FORMAT_VERSION = 1;
+
+/**
+ * The largest signed index that is read, in bytes. An entry takes about 200
+ * bytes, so this is room for 300,000 blobs, and it bounds what a hostile header
+ * can make a reader allocate.
+ */
+export const MAX_INDEX_SIZE = 64 * 1024 * 1024;
+
+/** Places a bundle among others of its kind. */
+export interface BundleIdentity {
+  /** Bundles of one stream follow each other: by default, the name of the file they are written to. */
+  readonly stream: string;
+  /** Grows from bundle to bundle of a stream: the time of creation in seconds since 1970. */
+  readonly serial: number;
+  /** When the bundle was made, in UTC (RFC 3339, to the second). */
+  readonly created: string;
+  /** The digest of the signed index of the bundle that this one replaced, if there was one. */
+  readonly previous: Digest | null;
+}
+
+/** Something that an image refers to and the bundle, on purpose, does not hold. */
+export interface Omission {
+  readonly descriptor: Descriptor;
+  /**
+   * `platform`: a child of an index, for a platform that was not chosen.
+   * `foreign-layer`: a layer that must not be redistributed.
+   */
+  readonly reason: "platform" | "foreign-layer";
+}
+
+/** One image in a bundle. */
+export interface BundleImage {
+  /** The fully qualified reference it is loaded and imported as: with its tag, or with its digest if it has no tag. */
+  readonly name: string;
+  /** The reference as the user wrote it. */
+  readonly requested: string;
+  /** The registry and repository that its bytes came from. */
+  readonly source: string;
+  /** The manifest or index that the reference named when the bundle was made. */
+  readonly root: Descriptor;
+  /** The platforms that the bundle holds the image for; none for what is not a runnable image. */
+  readonly platforms: readonly string[];
+  readonly omitted: readonly Omission[];
+}
+
+/** One file in the tar, in the order of the tar. */
+export interface BundleEntry {
+  readonly path: string;
+  readonly digest: Digest;
+  /** In bytes. */
+  readonly size: number;
+}
+
+/** The signed index: every byte of the bundle follows from it and its signature. */
+export interface BundleIndex {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  readonly identity: BundleIdentity;
+  /** Names the key that signed: base64 of the SHA-256 of the public key in DER. */
+  readonly keyId: string;
+  readonly images: readonly BundleImage[];
+  /** All that follows the signature in the tar. */
+  readonly entries: readonly BundleEntry[];
+}
+
+const imageSchema = z.strictObject({
+  name: z.string().min(1),
+  requested: z.string().min(1),
+  source: z.string().min(1),
+  root: descriptorSchema,
+  platforms: z.array(z.string()),
+  omitted: z.array(z.strictObject({ descriptor: descriptorSchema, reason: z.enum(["platform", "foreign-layer"]) })),
+});
+
+const indexSchema = z.strictObject({
+  formatVersion: z.literal(FORMAT_VERSION),
+  identity: z.strictObject({
+    stream: z.string().min(1),
+    serial: z.int().nonnegative(),
+    created: z.iso.datetime(),
+    previous: digestSchema.nullable(),
+  }),
+  keyId: z.base64(),
+  images: z.array(imageSchema),
+  entries: z.array(z.strictObject({ path: z.string(), digest: digestSchema, size: sizeSchema })),
+});
+
+/** The path of a blob in the tar, as the OCI image layout demands (image-layout.md, "Blobs"). */
+export function blobPath(digest: Digest): string {
+  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
+}
+
+/** The bytes that are signed. */
+export function encodeBundleIndex(index: BundleIndex): Uint8Array {
+  return Buffer.from(`${JSON.stringify(index, undefined, 1)}\n`);
+}
+
+/**
+ * Reads a signed index. Its signature must have been checked before.
+ *
+ * @throws SealiftError `BUNDLE_INVALID` if it is not one, is of a newer format,
+ * or lists entries that no bundle can have.
+ */
+export function parseBundleIndex(bytes: Uint8Array): BundleIndex {
+  assertFormatVersion(bytes);
+  const index = parseJson<BundleIndex>(bytes, indexSchema, "the signed index sealift/bundle.json", "BUNDLE_INVALID");
+  assertEntries(index.entries);
+  return index;
+}
+
+function assertFormatVersion(bytes: Uint8Array): void {
+  const schema = z.object({ formatVersion: z.int() });
+  const { formatVersion } = parseJson(bytes, schema, "the signed index sealift/bundle.json", "BUNDLE_INVALID");
+  if (formatVersion !== FORMAT_VERSION) {
+    throw new SealiftError(
+      "BUNDLE_INVALID",
+      `expected a bundle of format version ${FORMAT_VERSION}, got version ${formatVersion}`,
+      { hint: "read it with the version of Sealift that wrote it, or a newer one" },
+    );
+  }
+}
+
+// A path can only be one of the three fixed ones or the one its digest gives,
+// so none can escape a folder it is unpacked to, or stand for another blob.
+function assertEntries(entries: readonly BundleEntry[]): void {
+  const fixed: readonly string[] = [OCI_LAYOUT_PATH, OCI_INDEX_PATH, DOCKER_MANIFEST_PATH];
+  const seen = new Set<string>();
+  for (const [position, { path, digest }] of entries.entries()) {
+    const expected = fixed[position] ?? blobPath(digest);
+    if (path !== expected) throw entryError(position, expected, path);
+    if (seen.has(path)) throw new SealiftError("BUNDLE_INVALID", `expected each entry once, got ${path} twice`);
+    seen.add(path);
+  }
+  if (entries.length < fixed.length) throw entryError(entries.length, fixed[entries.length] ?? "", "the end of the list");
+}
+
+function entryError(position: number, expected: string, came: string): SealiftError {
+  return new SealiftError(
+    "BUNDLE_INVALID",
+    `expected entry ${position} of the signed index to be ${expected}, got ${JSON.stringify(came.slice(0, 200))}`,
+    { hint: "do not use this bundle: whoever signed it did not make it with Sealift" },
+  );
+}

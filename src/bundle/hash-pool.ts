@@ -1,0 +1,91 @@
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import type { HashReply, HashRequest } from "./hash-worker.js";
+
+// More threads than this wait for the medium, not for a processor.
+const MAX_WORKERS = 8;
+
+interface Job {
+  readonly request: HashRequest;
+  readonly onBytes: ((bytes: number) => void) | undefined;
+  readonly resolve: (result: { hex: string; read: number }) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Hashes ranges of files on worker threads, one for each processor this process
+ * may use. Threads start when there is work, and end on disposal.
+ */
+export class HashPool implements AsyncDisposable {
+  readonly #limit = Math.min(availableParallelism(), MAX_WORKERS);
+  readonly #workers = new Set<Worker>();
+  readonly #idle: Worker[] = [];
+  readonly #waiting: Job[] = [];
+  readonly #running = new Map<Worker, Job>();
+  #closed: Error | undefined;
+
+  /**
+   * The hexadecimal hash of a range, and how many bytes of it there were.
+   *
+   * @param onBytes - Called with each further number of bytes that were hashed.
+   */
+  hash(request: HashRequest, onBytes?: (bytes: number) => void): Promise<{ hex: string; read: number }> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) {
+        reject(this.#closed);
+        return;
+      }
+      this.#waiting.push({ request, onBytes, resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#fail(new Error("the hash pool is closed"));
+    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+  }
+
+  #dispatch(): void {
+    while (this.#waiting.length > 0) {
+      const worker = this.#idle.pop() ?? (this.#workers.size < this.#limit ? this.#start() : undefined);
+      if (worker === undefined) return;
+      const job = this.#waiting.shift();
+      if (job === undefined) return;
+      this.#running.set(worker, job);
+      worker.postMessage(job.request);
+    }
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./hash-worker.js", import.meta.url));
+    this.#workers.add(worker);
+    worker.on("message", (reply: HashReply) => {
+      this.#reply(worker, reply);
+    });
+    worker.on("error", (error) => {
+      this.#fail(error);
+    });
+    return worker;
+  }
+
+  #reply(worker: Worker, reply: HashReply): void {
+    const job = this.#running.get(worker);
+    if (job === undefined) return;
+    if (reply.type === "progress") {
+      job.onBytes?.(reply.bytes);
+      return;
+    }
+    this.#running.delete(worker);
+    this.#idle.push(worker);
+    if (reply.type === "done") job.resolve(reply);
+    else job.reject(reply.error);
+    this.#dispatch();
+  }
+
+  #fail(error: Error): void {
+    this.#closed ??= error;
+    const jobs = [...this.#running.values(), ...this.#waiting.splice(0)];
+    this.#running.clear();
+    for (const job of jobs) job.reject(this.#closed);
+  }
+}

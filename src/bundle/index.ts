@@ -1,0 +1,2 @@
+export { FileSink } from "./file-sink.js";
+export { FileSource } from "./file-source.js";
