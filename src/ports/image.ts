@@ -55,7 +55,7 @@ export interface ImageDestination extends AsyncDisposable {
   putBlob(descriptor: Descriptor, open: () => Promise<Readable>, op?: Op): Promise<void>;
 
   /**
-   * Stores a manifest by its digest, and under `tag` if one is given. All it
+   * Stores a manifest under `tag`, or by its digest if none is given. All it
    * refers to must be there.
    *
    * @throws SealiftError as `has`, and `DIGEST_MISMATCH` if the destination

@@ -1,0 +1,112 @@
+import type { BundleImage, PlacedEntry } from "../bundle/format/index.js";
+import { SealiftError } from "../errors/index.js";
+import {
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestOf,
+  MAX_CONFIG_SIZE,
+  MAX_MANIFEST_SIZE,
+  type RawManifest,
+} from "../oci/index.js";
+import { type GraphReader, type ImageGraph, walkImage } from "./image-graph.js";
+import type { OpenBundle } from "./open-bundle.js";
+
+/** The entries of a bundle by digest, with the small ones read and verified on demand. */
+export class BundleContent {
+  readonly #bundle: OpenBundle;
+  readonly #entries: ReadonlyMap<Digest, PlacedEntry>;
+
+  readonly #verified = new Set<Digest>();
+
+  constructor(bundle: OpenBundle) {
+    this.#bundle = bundle;
+    this.#entries = new Map(bundle.layout.entries.map((placed) => [placed.entry.digest, placed]));
+  }
+
+  /** The digests of all entries that were read and found right so far. */
+  get verified(): ReadonlySet<Digest> {
+    return this.#verified;
+  }
+
+  /** Whether the bundle has an entry with this digest. */
+  holds({ digest }: Descriptor): boolean {
+    return this.#entries.has(digest);
+  }
+
+  /**
+   * Where the content of a descriptor lies.
+   *
+   * @throws SealiftError `BUNDLE_INVALID` if the bundle does not hold it, or with another size.
+   */
+  locate(descriptor: Descriptor): PlacedEntry {
+    const placed = this.#entries.get(descriptor.digest);
+    if (placed === undefined) {
+      throw new SealiftError("BUNDLE_INVALID", `expected the bundle to hold ${descriptor.digest}, got no such entry`, {
+        hint: "an image in it is not whole: export it again",
+      });
+    }
+    if (placed.size !== descriptor.size) {
+      throw new SealiftError(
+        "SIZE_MISMATCH",
+        `expected ${descriptor.digest} to have ${descriptor.size} bytes, got an entry of ${placed.size}`,
+        { hint: "the manifest that names it lies, or the bundle does: export it again" },
+      );
+    }
+    return placed;
+  }
+
+  /**
+   * All that an image of the bundle consists of. What the index states as
+   * omitted is not looked for; anything else must be there.
+   *
+   * @throws SealiftError `BUNDLE_INVALID`, `SIZE_MISMATCH`, `DIGEST_MISMATCH`,
+   * `MANIFEST_INVALID`, `UNSUPPORTED_MANIFEST`, `MEDIUM_FAILED`.
+   */
+  async graphOf(image: BundleImage): Promise<ImageGraph> {
+    const omitted = new Set(image.omitted.map(({ descriptor }) => descriptor.digest));
+    const graph = await walkImage(image.root, this.#reader, (children) =>
+      children.filter(({ descriptor }) => !omitted.has(descriptor.digest)),
+    );
+    for (const blob of graph.blobs) this.locate(blob);
+    const unstated = graph.foreignLayers.find(({ digest }) => !omitted.has(digest));
+    if (unstated !== undefined) {
+      throw new SealiftError("BUNDLE_INVALID", `expected the index to state the omission of foreign layer ${unstated.digest} of ${image.name}, got nothing`, {
+        hint: "an image in it is not whole: export it again",
+      });
+    }
+    return graph;
+  }
+
+  /** The verified bytes of a small entry. */
+  async read(descriptor: Descriptor, maxSize: number): Promise<Uint8Array> {
+    const { position, size } = this.locate(descriptor);
+    if (size > maxSize) {
+      throw new SealiftError("BUNDLE_INVALID", `expected ${descriptor.digest} to have at most ${maxSize} bytes, got ${size}`);
+    }
+    const bytes = await this.#bundle.source.read(position, size);
+    assertDigest(descriptor.digest, digestOf(bytes, digestAlgorithm(descriptor.digest)), `entry ${descriptor.digest}`);
+    this.#verified.add(descriptor.digest);
+    return bytes;
+  }
+
+  readonly #reader: GraphReader = {
+    manifest: async (descriptor): Promise<RawManifest> => ({
+      descriptor,
+      bytes: await this.read(descriptor, MAX_MANIFEST_SIZE),
+    }),
+    config: (descriptor) => this.read(descriptor, MAX_CONFIG_SIZE),
+  };
+}
+
+/**
+ * Compares the digest of bytes of the bundle with the one that the index states.
+ *
+ * @throws SealiftError `DIGEST_MISMATCH`.
+ */
+export function assertDigest(expected: Digest, came: Digest, what: string): void {
+  if (came === expected) return;
+  throw new SealiftError("DIGEST_MISMATCH", `expected ${what} of the bundle to have digest ${expected}, got ${came}`, {
+    hint: "the bundle is damaged there: copy it again from where it was made, and check the medium",
+  });
+}

@@ -1,0 +1,127 @@
+import {
+  type BundleEntry,
+  type BundleIdentity,
+  type BundleImage,
+  type BundleIndex,
+  blobPath,
+  chooseLoadable,
+  DOCKER_MANIFEST_PATH,
+  encodeDockerManifest,
+  encodeOciIndex,
+  encodeOciLayout,
+  FORMAT_VERSION,
+  type LoadableImage,
+  OCI_INDEX_PATH,
+  OCI_LAYOUT_PATH,
+  type Omission,
+} from "../bundle/format/index.js";
+import { SealiftError } from "../errors/index.js";
+import {
+  type Descriptor,
+  type Digest,
+  digestOf,
+  formatPlatform,
+  isForeignLayerMediaType,
+  isUnknownPlatform,
+} from "../oci/index.js";
+import type { ImageSource } from "../ports/index.js";
+import type { CollectedImage, Collection } from "./collect-images.js";
+
+/** A bundle before its first layer is downloaded: all that will be in it is known. */
+export interface BundleDraft {
+  readonly index: BundleIndex;
+  /** The entries whose bytes are at hand, by path. */
+  readonly known: ReadonlyMap<string, Uint8Array>;
+  /** The entries whose bytes are still to be downloaded, by path. */
+  readonly downloads: ReadonlyMap<string, Download>;
+}
+
+/** A blob, and where it can be had. */
+export interface Download {
+  readonly descriptor: Descriptor;
+  readonly source: ImageSource;
+}
+
+/**
+ * Decides what goes into a bundle, and in which order: the documents that name
+ * the images, then manifests and configs, then layers; each group by digest, so
+ * that the same images give the same bundle.
+ *
+ * @throws SealiftError `SIZE_MISMATCH` if two manifests state different sizes for one digest.
+ */
+export function draftBundle(collection: Collection, identity: BundleIdentity, keyId: string): BundleDraft {
+  const collected = collection.images.toSorted((a, b) => compare(a.name, b.name));
+  const images = collected.map(describeImage);
+  const documents = new Map<string, Uint8Array>([
+    [OCI_LAYOUT_PATH, encodeOciLayout()],
+    [OCI_INDEX_PATH, encodeOciIndex(images)],
+    [DOCKER_MANIFEST_PATH, encodeDockerManifest(collected.flatMap(loadable))],
+  ]);
+  const known = new Map(documents);
+  const downloads = new Map<string, Download>();
+  const metadata = new Map<Digest, BundleEntry>();
+  const layers = new Map<Digest, BundleEntry>();
+  for (const { graph, source } of collected) {
+    for (const { descriptor, bytes } of graph.manifests) {
+      addEntry(metadata, descriptor);
+      known.set(blobPath(descriptor.digest), bytes);
+    }
+    const configs = new Set(graph.platformManifests.map(({ manifest }) => manifest.config.digest));
+    for (const descriptor of graph.blobs) {
+      addEntry(configs.has(descriptor.digest) ? metadata : layers, descriptor);
+      const path = blobPath(descriptor.digest);
+      const bytes = collection.configs.get(descriptor.digest);
+      if (bytes !== undefined) known.set(path, bytes);
+      else if (!downloads.has(path)) downloads.set(path, { descriptor, source });
+    }
+  }
+  const entries = [
+    ...[...documents].map(([path, bytes]) => ({ path, digest: digestOf(bytes), size: bytes.length })),
+    ...sorted(metadata.values()),
+    ...sorted([...layers.values()].filter(({ digest }) => !metadata.has(digest))),
+  ];
+  for (const path of known.keys()) downloads.delete(path);
+  return { index: { formatVersion: FORMAT_VERSION, identity, keyId, images, entries }, known, downloads };
+}
+
+function describeImage({ requested, name, repository, graph }: CollectedImage): BundleImage {
+  const { mediaType, digest, size } = graph.root;
+  const platforms = graph.platformManifests.flatMap(({ platform }) =>
+    platform === undefined || isUnknownPlatform(platform) ? [] : formatPlatform(platform),
+  );
+  const omitted: Omission[] = [
+    ...graph.omittedManifests.map((descriptor) => ({ descriptor, reason: "platform" as const })),
+    ...graph.foreignLayers.map((descriptor) => ({ descriptor, reason: "foreign-layer" as const })),
+  ];
+  return { name, requested, source: repository, root: { mediaType, digest, size }, platforms: [...new Set(platforms)], omitted };
+}
+
+// A manifest with a layer that is left out cannot be loaded, and would break the load of all the others.
+function loadable({ name, graph }: CollectedImage): LoadableImage[] {
+  const candidates = graph.platformManifests.flatMap(({ manifest, platform }) => {
+    const isWhole = !manifest.layers.some(({ mediaType }) => isForeignLayerMediaType(mediaType));
+    return platform === undefined || !isWhole ? [] : [{ platform, config: manifest.config, layers: manifest.layers }];
+  });
+  const manifest = chooseLoadable(candidates);
+  return manifest === undefined ? [] : [{ name, manifest }];
+}
+
+function addEntry(entries: Map<Digest, BundleEntry>, { digest, size }: Descriptor): void {
+  const other = entries.get(digest);
+  if (other !== undefined && other.size !== size) {
+    throw new SealiftError("SIZE_MISMATCH", `expected one size for ${digest}, got ${other.size} and ${size} from two manifests`, {
+      hint: "one of the images states a wrong size: ask whoever published them",
+    });
+  }
+  entries.set(digest, { path: blobPath(digest), digest, size });
+}
+
+function sorted(entries: Iterable<BundleEntry>): BundleEntry[] {
+  return [...entries].sort((a, b) => compare(a.path, b.path));
+}
+
+// By code unit, so that no locale changes the order.
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

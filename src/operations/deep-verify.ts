@@ -1,0 +1,103 @@
+import { availableParallelism } from "node:os";
+import { SealiftError } from "../errors/index.js";
+import { unpackedDigest, verifiedStream } from "../io/index.js";
+import {
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  isUnknownPlatform,
+  MAX_CONFIG_SIZE,
+  parseImageConfig,
+} from "../oci/index.js";
+import type { EventListener } from "../ports/index.js";
+import { assertDigest, type BundleContent } from "./bundle-content.js";
+import type { ImageGraph, PlatformManifest } from "./image-graph.js";
+import type { OpenBundle } from "./open-bundle.js";
+import { runAll } from "./run-all.js";
+
+// No layer in use is larger unpacked; without a bound a few megabytes of zstd
+// could keep a verification busy for days.
+const MAX_UNPACKED_SIZE = 64 * 2 ** 30;
+
+interface Layer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+}
+
+/**
+ * Unpacks every layer of every image and compares its digest with the diffID
+ * that the image's config states (image-spec config.md, "Layer DiffID"). The
+ * stored bytes are verified in the same pass.
+ *
+ * @returns the digests of the layers that were checked.
+ * @throws SealiftError `MANIFEST_INVALID` if a config does not fit its layers or a
+ * layer cannot be unpacked, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MEDIUM_FAILED`.
+ */
+export async function verifyLayers(
+  bundle: OpenBundle,
+  content: BundleContent,
+  graphs: readonly ImageGraph[],
+  options: { readonly onEvent: EventListener; readonly signal?: AbortSignal },
+): Promise<ReadonlySet<Digest>> {
+  const layers = new Map<Digest, Layer>();
+  for (const platformManifest of graphs.flatMap((graph) => graph.platformManifests)) {
+    for (const layer of await layersOf(platformManifest, content)) {
+      const other = layers.get(layer.descriptor.digest);
+      if (other !== undefined && other.diffId !== layer.diffId) {
+        throw new SealiftError(
+          "MANIFEST_INVALID",
+          `expected one diffID for layer ${layer.descriptor.digest}, got ${other.diffId} and ${layer.diffId} from two configs`,
+        );
+      }
+      layers.set(layer.descriptor.digest, layer);
+    }
+  }
+  await runAll([...layers.values()], availableParallelism(), options.signal, (layer) =>
+    verifyLayer(layer, bundle, content, options.onEvent),
+  );
+  return new Set(layers.keys());
+}
+
+async function layersOf({ descriptor, manifest, platform }: PlatformManifest, content: BundleContent): Promise<Layer[]> {
+  // Signatures and attestations have no file system to unpack.
+  if (platform === undefined || isUnknownPlatform(platform)) return [];
+  const { diffIds } = parseImageConfig(await content.read(manifest.config, MAX_CONFIG_SIZE), manifest.config.digest);
+  if (diffIds.length !== manifest.layers.length) {
+    throw new SealiftError(
+      "MANIFEST_INVALID",
+      `expected the config of ${descriptor.digest} to state ${manifest.layers.length} diffIDs, one for each layer, got ${diffIds.length}`,
+    );
+  }
+  return manifest.layers.flatMap((layer, at) => {
+    const diffId = diffIds[at];
+    return diffId === undefined || !content.holds(layer) ? [] : [{ descriptor: layer, diffId }];
+  });
+}
+
+async function verifyLayer(
+  { descriptor, diffId }: Layer,
+  bundle: OpenBundle,
+  content: BundleContent,
+  onEvent: EventListener,
+): Promise<void> {
+  const { digest, size } = descriptor;
+  const { position } = content.locate(descriptor);
+  onEvent({ type: "blob-started", digest, bytes: size });
+  const stored = verifiedStream(bundle.source.stream(position, size), descriptor, "the bundle", (bytes) => {
+    onEvent({ type: "blob-progress", digest, bytes });
+  });
+  let came: Digest;
+  try {
+    came = await unpackedDigest(stored, MAX_UNPACKED_SIZE);
+  } catch (error) {
+    // What is damaged often cannot be unpacked either; the damage is what the user must hear of.
+    assertDigest(digest, await bundle.source.digest(position, size, digestAlgorithm(digest)), `layer ${digest}`);
+    throw error;
+  }
+  if (came !== diffId) {
+    throw new SealiftError("DIGEST_MISMATCH", `expected layer ${digest} to unpack to diffID ${diffId}, got ${came}`, {
+      hint: "the image was published like this, and a runtime will refuse it: tell its publisher, and export another version",
+    });
+  }
+  onEvent({ type: "blob-finished", digest, how: "verified" });
+}

@@ -1,0 +1,118 @@
+import type { BundleIdentity } from "../bundle/format/index.js";
+import type { SealiftError } from "../errors/index.js";
+import { type Digest, formatReference, type Reference } from "../oci/index.js";
+import type { EventListener, ImageDestination, Op, RandomAccessSource } from "../ports/index.js";
+import type { TrustPolicy } from "../signing/index.js";
+import { BundleContent } from "./bundle-content.js";
+import { type DestinationRoot, routeImages } from "./destination.js";
+import { type BlobCounts, storeBlobs, surveyBlobs } from "./import-blobs.js";
+import { storeManifests, tagRoot } from "./import-manifests.js";
+import { ImportTarget, openTargets } from "./import-target.js";
+import { assertLayout, describeSignature, type OpenBundle, openBundle } from "./open-bundle.js";
+import { runAll } from "./run-all.js";
+import { announceTotal, unreadEntries, verifyEntries } from "./verify.js";
+
+/** What an import needs. */
+export interface ImportOptions extends Op {
+  readonly source: RandomAccessSource;
+  readonly trust: TrustPolicy;
+  readonly to: DestinationRoot;
+  /** Ask the registry what it has, and send nothing. */
+  readonly dryRun: boolean;
+  /** How many blobs are sent at the same time. */
+  readonly concurrency: number;
+  readonly openDestination: (reference: Reference) => Promise<ImageDestination>;
+  readonly onEvent: EventListener;
+}
+
+/** What became of one image. */
+export interface ImportedImage {
+  /** The name it has in the bundle. */
+  readonly name: string;
+  /** The name it has, or should have, on the far side. */
+  readonly destination: string;
+  readonly digest: Digest;
+  /** Why it did not arrive, if it did not. */
+  readonly failure?: SealiftError;
+}
+
+/** What an import did, or would do. */
+export interface ImportResult {
+  readonly identity: BundleIdentity;
+  readonly indexDigest: Digest;
+  /** The key that signed; undefined if no signature was asked for. */
+  readonly signedBy: string | undefined;
+  readonly dryRun: boolean;
+  readonly images: readonly ImportedImage[];
+  readonly blobs: Readonly<BlobCounts>;
+}
+
+/**
+ * Sends the images of a bundle to a registry: the signature and the tar's form
+ * are checked first, then the blobs are sent, each verified on its way, then
+ * the manifests, children first. Only when every entry of the bundle was found
+ * right, and all that an image needs is stored, is it tagged.
+ *
+ * @throws SealiftError whatever checking the bundle can fail with, `USAGE` (two
+ * images under one name), `UNREACHABLE`. An image that the registry refuses
+ * carries its failure in the result, unless all of them do.
+ */
+export async function importBundle(options: ImportOptions): Promise<ImportResult> {
+  const bundle = await openBundle(options.source, options.trust);
+  options.onEvent({ type: "step", text: describeSignature(bundle) });
+  await assertLayout(bundle);
+  const routed = routeImages(bundle.index.images, options.to);
+  const content = new BundleContent(bundle);
+  const images = [];
+  for (const route of routed) images.push({ routed: route, graph: await content.graphOf(route.image) });
+  const targets = await openTargets(images, options.openDestination);
+  const blobs = options.dryRun
+    ? await surveyBlobs(targets, content, options)
+    : await sendImages(bundle, content, targets, options);
+  const [first] = targets;
+  if (first?.failure !== undefined && targets.every(({ failure }) => failure !== undefined)) throw first.failure;
+  return {
+    identity: bundle.index.identity,
+    indexDigest: bundle.indexDigest,
+    signedBy: bundle.signedBy?.keyId,
+    dryRun: options.dryRun,
+    images: targets.map(describeTarget),
+    blobs,
+  };
+}
+
+async function sendImages(
+  bundle: OpenBundle,
+  content: BundleContent,
+  targets: readonly ImportTarget[],
+  options: ImportOptions,
+): Promise<BlobCounts> {
+  const unread = unreadEntries(bundle, content);
+  announceTotal(unread, options.onEvent);
+  const { counts, verified } = await storeBlobs(targets, content, options);
+  const left = unread.filter(({ entry }) => !verified.has(entry.digest));
+  await verifyEntries(bundle, left, options);
+  await forEachImage(targets, options, storeManifests);
+  await forEachImage(targets, options, tagRoot);
+  return counts;
+}
+
+async function forEachImage(
+  targets: readonly ImportTarget[],
+  { concurrency, signal }: ImportOptions,
+  step: (target: ImportTarget, op: Op) => Promise<void>,
+): Promise<void> {
+  const alive = targets.filter(({ failure }) => failure === undefined);
+  await runAll(alive, concurrency, signal, async (target, inner) => {
+    await ImportTarget.attempt([target], () => step(target, { signal: inner }));
+  });
+}
+
+function describeTarget({ routed: { image, destination }, failure }: ImportTarget): ImportedImage {
+  return {
+    name: image.name,
+    destination: formatReference(destination),
+    digest: image.root.digest,
+    ...(failure === undefined ? {} : { failure }),
+  };
+}

@@ -1,0 +1,94 @@
+import { availableParallelism } from "node:os";
+import type { BundleIdentity, BundleImage, PlacedEntry } from "../bundle/format/index.js";
+import { type Digest, digestAlgorithm } from "../oci/index.js";
+import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
+import type { TrustPolicy } from "../signing/index.js";
+import { assertDigest, BundleContent } from "./bundle-content.js";
+import { verifyLayers } from "./deep-verify.js";
+import { assertLayout, describeSignature, type OpenBundle, openBundle } from "./open-bundle.js";
+import { runAll } from "./run-all.js";
+
+/** What verifying needs. */
+export interface VerifyOptions extends Op {
+  readonly source: RandomAccessSource;
+  readonly trust: TrustPolicy;
+  /** Unpack each layer, too, and check its digest against the image's config. */
+  readonly deep: boolean;
+  readonly onEvent: EventListener;
+}
+
+/** A bundle that was found to be whole and authentic. */
+export interface VerifyResult {
+  readonly identity: BundleIdentity;
+  readonly indexDigest: Digest;
+  /** The key that signed; undefined if no signature was asked for. */
+  readonly signedBy: string | undefined;
+  /** In bytes. */
+  readonly size: number;
+  readonly images: readonly BundleImage[];
+  readonly entries: number;
+  /** How many layers were unpacked and checked; undefined unless asked for. */
+  readonly unpackedLayers: number | undefined;
+}
+
+/**
+ * Checks a bundle, in this order: the signature of its index, the tar's form
+ * against the index, that every image is complete, and every entry's digest.
+ *
+ * @throws SealiftError `SIGNATURE_INVALID`, `KEY_MISSING`, `BUNDLE_INVALID`,
+ * `SIZE_MISMATCH`, `DIGEST_MISMATCH`, `MANIFEST_INVALID`, `MEDIUM_FAILED`.
+ */
+export async function verifyBundle(options: VerifyOptions): Promise<VerifyResult> {
+  const { onEvent } = options;
+  const bundle = await openBundle(options.source, options.trust);
+  onEvent({ type: "step", text: describeSignature(bundle) });
+  await assertLayout(bundle);
+  const content = new BundleContent(bundle);
+  const graphs = [];
+  for (const image of bundle.index.images) graphs.push(await content.graphOf(image));
+  const unread = unreadEntries(bundle, content);
+  announceTotal(unread, onEvent);
+  const unpacked = options.deep ? await verifyLayers(bundle, content, graphs, options) : undefined;
+  const left = unpacked === undefined ? unread : unread.filter(({ entry }) => !unpacked.has(entry.digest));
+  await verifyEntries(bundle, left, options);
+  return {
+    identity: bundle.index.identity,
+    indexDigest: bundle.indexDigest,
+    signedBy: bundle.signedBy?.keyId,
+    size: bundle.layout.size,
+    images: bundle.index.images,
+    entries: bundle.layout.entries.length,
+    unpackedLayers: unpacked?.size,
+  };
+}
+
+/** The entries that nobody has read, and so verified, yet. */
+export function unreadEntries(bundle: OpenBundle, content: BundleContent): readonly PlacedEntry[] {
+  return bundle.layout.entries.filter(({ entry }) => !content.verified.has(entry.digest));
+}
+
+/** Says how much is to come. */
+export function announceTotal(entries: readonly PlacedEntry[], onEvent: EventListener): void {
+  onEvent({ type: "total", bytes: entries.reduce((sum, { size }) => sum + size, 0), blobs: entries.length });
+}
+
+/**
+ * Checks the digest of entries.
+ *
+ * @throws SealiftError `DIGEST_MISMATCH`, `BUNDLE_INVALID` (the file shrank), `MEDIUM_FAILED`.
+ */
+export async function verifyEntries(
+  { source }: OpenBundle,
+  entries: readonly PlacedEntry[],
+  { onEvent, signal }: { readonly onEvent: EventListener; readonly signal?: AbortSignal },
+): Promise<void> {
+  const ordered = entries.toSorted((a, b) => b.size - a.size);
+  await runAll(ordered, availableParallelism(), signal, async ({ entry: { path, digest, size }, position }) => {
+    onEvent({ type: "blob-started", digest, bytes: size });
+    const came = await source.digest(position, size, digestAlgorithm(digest), (bytes) => {
+      onEvent({ type: "blob-progress", digest, bytes });
+    });
+    assertDigest(digest, came, path);
+    onEvent({ type: "blob-finished", digest, how: "verified" });
+  });
+}
