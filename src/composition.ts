@@ -1,0 +1,167 @@
+import { access } from "node:fs/promises";
+import { basename, extname } from "node:path";
+import type { BundleIdentity } from "./bundle/format/index.js";
+import { FileSink, FileSource } from "./bundle/index.js";
+import { isSealiftError, quote, SealiftError } from "./errors/index.js";
+import { acquireLock } from "./io/index.js";
+import { type Digest, parseDestination } from "./oci/index.js";
+import {
+  type ExportResult,
+  exportImages,
+  type ImportResult,
+  type InspectResult,
+  importBundle,
+  inspectBundle,
+  looksLikeBundle,
+  openBundle,
+  type PlatformChoice,
+  type VerifyResult,
+  verifyBundle,
+} from "./operations/index.js";
+import type { EventListener, Op, Signer } from "./ports/index.js";
+import type { TrustPolicy } from "./signing/index.js";
+
+// What containers/image and containerd's clients use at most against one
+// registry; more brings 429s, not speed.
+const DEFAULT_CONCURRENCY = 4;
+
+/** What every operation of the public API takes. */
+export interface CommonOptions extends Op {
+  /** Told what happens while it happens. */
+  readonly onEvent?: EventListener;
+}
+
+/** What {@link exportToFile} takes. */
+export interface ExportToFileOptions extends CommonOptions {
+  /** Image references, as Docker takes them. */
+  readonly images: readonly string[];
+  /** The bundle's path. A bundle that is there is replaced once the new one is whole. */
+  readonly output: string;
+  readonly signer: Signer;
+  /** By default, all. */
+  readonly platforms?: PlatformChoice;
+  /** How many downloads run at the same time. */
+  readonly concurrency?: number;
+  /** The bundle's time of creation; by default, now. The same time, images and file name give the same index. */
+  readonly created?: Date;
+}
+
+/** What {@link verifyFile} takes. */
+export interface VerifyFileOptions extends CommonOptions {
+  readonly trust: TrustPolicy;
+  readonly deep?: boolean;
+}
+
+/** What {@link importFile} takes. */
+export interface ImportFileOptions extends CommonOptions {
+  readonly trust: TrustPolicy;
+  /** `REGISTRY` or `REGISTRY/PREFIX`. */
+  readonly to: string;
+  readonly dryRun?: boolean;
+  /** How many uploads run at the same time. */
+  readonly concurrency?: number;
+}
+
+/**
+ * Pulls images from their registries into one signed bundle.
+ *
+ * @throws SealiftError `LOCKED` if another run writes the same file,
+ * `FILE_EXISTS` if the file that is there is no bundle, and as `exportImages`.
+ */
+export async function exportToFile(options: ExportToFileOptions): Promise<ExportResult> {
+  const { output, signer } = options;
+  const { RegistryClient } = await import("./registry/index.js");
+  await using _lock = await acquireLock(`${output}.lock`);
+  await using client = new RegistryClient();
+  return await exportImages({
+    ...common(options),
+    images: options.images,
+    platforms: options.platforms ?? "all",
+    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+    identity: await nextIdentity(output, options.created ?? new Date()),
+    signer,
+    openSource: async ({ registry, repository }) => client.repository(registry, repository),
+    openSink: () => FileSink.create(output),
+  });
+}
+
+/**
+ * Checks a bundle: its signature, its form, and every digest.
+ *
+ * @throws SealiftError as `verifyBundle`.
+ */
+export async function verifyFile(path: string, options: VerifyFileOptions): Promise<VerifyResult> {
+  await using source = await FileSource.open(path);
+  return await verifyBundle({ ...common(options), source, trust: options.trust, deep: options.deep ?? false });
+}
+
+/**
+ * Checks a bundle and sends its images to a registry.
+ *
+ * @throws SealiftError as `importBundle`.
+ */
+export async function importFile(path: string, options: ImportFileOptions): Promise<ImportResult> {
+  const to = parseDestination(options.to);
+  const { RegistryClient } = await import("./registry/index.js");
+  await using source = await FileSource.open(path);
+  await using client = new RegistryClient();
+  return await importBundle({
+    ...common(options),
+    source,
+    trust: options.trust,
+    to,
+    dryRun: options.dryRun ?? false,
+    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+    openDestination: async ({ registry, repository }) => client.repository(registry, repository),
+  });
+}
+
+/**
+ * Reads what a bundle says of itself.
+ *
+ * @throws SealiftError as `inspectBundle`.
+ */
+export async function inspectFile(path: string, trust: TrustPolicy): Promise<InspectResult> {
+  await using source = await FileSource.open(path);
+  return await inspectBundle(source, trust);
+}
+
+function common({ signal, onEvent }: CommonOptions) {
+  return { onEvent: onEvent ?? (() => undefined), ...(signal === undefined ? {} : { signal }) };
+}
+
+// The serial needs no state that could be lost: time moves on by itself, and
+// where a clock was set back, the bundle that is replaced says how far.
+async function nextIdentity(output: string, created: Date): Promise<BundleIdentity> {
+  const previous = await previousBundle(output);
+  return {
+    stream: basename(output, extname(output)) || basename(output),
+    serial: Math.max(Math.floor(created.getTime() / 1000), (previous?.serial ?? -1) + 1),
+    created: `${created.toISOString().slice(0, 19)}Z`,
+    previous: previous?.indexDigest ?? null,
+  };
+}
+
+// The bundle that is there is replaced anyway, so it is read without regard to
+// who signed it; a damaged one is replaced as if it were not there.
+async function previousBundle(output: string): Promise<{ serial: number; indexDigest: Digest } | undefined> {
+  try {
+    await access(output);
+  } catch {
+    return undefined;
+  }
+  await using source = await FileSource.open(output);
+  if (source.size === 0) return undefined;
+  if (!(await looksLikeBundle(source))) {
+    throw new SealiftError("FILE_EXISTS", `expected to replace a bundle, but ${quote(output)} is something else`, {
+      hint: "move that file away, or choose another name with --output",
+    });
+  }
+  try {
+    const { index, indexDigest } = await openBundle(source, { kind: "allow-unsigned" });
+    return { serial: index.identity.serial, indexDigest };
+  } catch (error) {
+    if (isSealiftError(error, "BUNDLE_INVALID")) return undefined;
+    throw error;
+  }
+}
