@@ -1,0 +1,104 @@
+import yargs, { type Argv } from "yargs";
+import { SealiftError } from "../errors/index.js";
+import type { Command, Execute } from "./commands/command.js";
+import { exportCommand } from "./commands/export.js";
+import { importCommand } from "./commands/import.js";
+import { inspect } from "./commands/inspect.js";
+import { keygen } from "./commands/keygen.js";
+import { verify } from "./commands/verify.js";
+import { explainUsage } from "./usage-error.js";
+import { readVersion } from "./version.js";
+
+/** What the command line asks for: a text to show, or a command to run. */
+export type CommandLine =
+  | { readonly text: string }
+  | { readonly execute: Execute; readonly quiet: boolean; readonly json: boolean };
+
+const COMMANDS: readonly Command[] = [keygen, exportCommand, verify, importCommand, inspect];
+
+// What fits an e-mail, and what is still pleasant to read.
+const HELP_WIDTH = 80;
+
+const EPILOGUE = `Environment:
+  COSIGN_PASSWORD    password of the private key, instead of the question
+  SOURCE_DATE_EPOCH  time a bundle is said to be made, in seconds since 1970
+  XDG_CONFIG_HOME    holds sealift/trusted-keys/*.pub; by default ~/.config
+  NO_COLOR           if not empty: no colours
+  SEALIFT_DEBUG      if 1: with an error, where in Sealift it came from
+
+Exit codes:
+  0  done                         5    done, but some images failed
+  1  unexpected                   6    another run holds the lock
+  2  usage or configuration       7    the medium: no space, too large, broken
+  3  integrity or trust           130  interrupted
+  4  registry`;
+
+/**
+ * Reads the command line.
+ *
+ * @param columns - The width of the terminal, if there is one.
+ * @throws SealiftError `USAGE` for whatever the command line must not say.
+ */
+export function parseCommandLine(argv: readonly string[], columns: number | undefined): CommandLine {
+  let chosen: { readonly command: Command; readonly execute: Execute } | undefined;
+  let text = "";
+  const parser = globalParser(Math.min(columns ?? HELP_WIDTH, HELP_WIDTH)).fail(
+    (message: string | undefined, error: Error | undefined) => {
+      throw explainUsage(message ?? error?.message ?? "", argv, COMMANDS);
+    },
+  );
+  for (const command of COMMANDS) {
+    command.register(parser, (execute) => {
+      chosen = { command, execute };
+    });
+  }
+  const args = parser.parseSync([...argv], {}, (_error, _args, output) => {
+    text = output;
+  });
+  if (chosen === undefined) return { text };
+  assertGivenOnce(args, chosen.command);
+  return { execute: chosen.execute, quiet: args["quiet"] === true, json: args["json"] === true };
+}
+
+function globalParser(width: number): Argv {
+  return (
+    yargs()
+      .scriptName("sealift")
+      .usage("sealift COMMAND [options]\n\nCarries container images across an air gap.")
+      .epilogue(EPILOGUE)
+      .options({
+        json: { type: "boolean", describe: "Print one JSON result on stdout, also for failures", global: true },
+        quiet: { alias: "q", type: "boolean", describe: "Print errors only", global: true },
+      })
+      .help("help", "Show this")
+      .alias("help", "h")
+      .version("version", "Show the version", readVersion())
+      .strict()
+      .demandCommand(1)
+      .parserConfiguration({
+        // A typing error is refused, never read as something else.
+        "boolean-negation": false,
+        "camel-case-expansion": false,
+        "dot-notation": false,
+        // `--key a.pub bundle.tar` names one key and one bundle.
+        "greedy-arrays": false,
+        // All values are text until a command reads them.
+        "parse-numbers": false,
+        "parse-positional-numbers": false,
+      })
+      // yargs would take the language of the environment; all else is English.
+      .detectLocale(false)
+      .exitProcess(false)
+      .wrap(width)
+  );
+}
+
+function assertGivenOnce(args: Readonly<Record<string, unknown>>, { operands, options }: Command): void {
+  for (const [name, { array }] of Object.entries({ ...operands, ...options })) {
+    const given = args[name];
+    if (!Array.isArray(given) || array === true) continue;
+    throw new SealiftError("USAGE", `expected --${name} once, got it ${given.length} times`, {
+      hint: "leave all but one out",
+    });
+  }
+}

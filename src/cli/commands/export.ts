@@ -1,0 +1,88 @@
+import { SealiftError } from "../../errors/index.js";
+import type { ExportResult, Platform } from "../../index.js";
+import { CONCURRENCY_OPTION, parseConcurrency } from "../options.js";
+import { readPassword } from "../password.js";
+import { fieldLines } from "../render/fields.js";
+import { imageLines } from "../render/image-lines.js";
+import { shellWord } from "../render/shell-word.js";
+import { counted, exactBytes } from "../render/units.js";
+import { sourceDate } from "../source-date.js";
+import { defineCommand } from "./command.js";
+
+export const exportCommand = defineCommand({
+  name: "export",
+  summary: "Pull images from their registries into one signed bundle",
+  usage: "IMAGE... -o BUNDLE --key NAME.key [options]",
+  operands: {
+    image: {
+      type: "string",
+      array: true,
+      demandOption: true,
+      describe: "As docker pull takes it: nginx:1.27, host:5000/team/app@sha256:...",
+    },
+  },
+  options: {
+    output: { alias: "o", type: "string", requiresArg: true, demandOption: true, describe: "The bundle to write" },
+    key: { type: "string", requiresArg: true, demandOption: true, describe: "Private key to sign with" },
+    platform: {
+      type: "string",
+      requiresArg: true,
+      default: "all",
+      describe: "Platforms to carry: all, or a list such as linux/amd64,linux/arm64",
+    },
+    ...CONCURRENCY_OPTION,
+  },
+  run: async (args, session) => {
+    const { image: images, output, key } = args;
+    assertFileName(output);
+    const options = { ...parseConcurrency(args.concurrency), ...createdAt(session.host.env) };
+    const { exportToFile, parsePlatform, parseReference, readSigner } = await import("../../index.js");
+    // Nobody should type a password only to learn of a typing error before it.
+    for (const image of images) parseReference(image);
+    const platforms: "all" | Platform[] = args.platform === "all" ? "all" : args.platform.split(",").map(parsePlatform);
+    const signer = await readSigner(key, () => readPassword(key, session));
+    const { signal, onEvent } = session;
+    const result = await exportToFile({ images, output, platforms, signer, signal, onEvent, ...options });
+    return {
+      result: { bundle: output, signedBy: signer.keyId, ...result },
+      failures: result.failures.map(({ requested, error }) => ({ image: requested, error })),
+      lines: [...bundleLines(output, signer.keyId, result), "", ...nextLines(output, key)],
+    };
+  },
+});
+
+// Other tools take `-` for stdout.
+function assertFileName(output: string): void {
+  if (output !== "-") return;
+  throw new SealiftError("USAGE", 'expected --output to be a file, got "-": a bundle is not written to a stream', {
+    hint: "name a file; one that is really called - is ./-",
+  });
+}
+
+function createdAt(env: NodeJS.ProcessEnv): { readonly created?: Date } {
+  const created = sourceDate(env);
+  return created === undefined ? {} : { created };
+}
+
+function bundleLines(output: string, keyId: string, { images, size, indexDigest }: ExportResult): string[] {
+  return [
+    `Wrote ${output} with ${counted(images.length, "image")}`,
+    ...fieldLines(
+      [
+        ["size", exactBytes(size)],
+        ["index", indexDigest],
+        ["signed by", keyId],
+      ],
+      2,
+    ),
+    ...imageLines(images),
+  ];
+}
+
+function nextLines(output: string, key: string): string[] {
+  const publicKey = `${key.replace(/\.key$/, "")}.pub`;
+  return [
+    "Next, after carrying it to the far side:",
+    `  sealift verify ${shellWord(output)} --key ${shellWord(publicKey)}`,
+  ];
+}

@@ -1,0 +1,46 @@
+import type { InspectResult } from "../../index.js";
+import { TRUST_OPTIONS } from "../options.js";
+import { bundleFields } from "../render/bundle-fields.js";
+import { fieldLines } from "../render/fields.js";
+import { imageLines } from "../render/image-lines.js";
+import { counted, exactBytes } from "../render/units.js";
+import { trustFrom } from "../trust.js";
+import { defineCommand } from "./command.js";
+
+export const inspect = defineCommand({
+  name: "inspect",
+  summary: "Show what a bundle says of itself; of its content, nothing is checked",
+  usage: "BUNDLE [--key NAME.pub] [options]",
+  operands: { bundle: { type: "string", demandOption: true, describe: "The bundle to look at" } },
+  options: TRUST_OPTIONS,
+  run: async (args, session) => {
+    const { bundle } = args;
+    const trust = await trustFrom(args, session);
+    const { inspectFile } = await import("../../index.js");
+    const isUntrusting = trust.kind === "keys" && trust.verifiers.length === 0;
+    const result = await inspectFile(bundle, isUntrusting ? { kind: "allow-unsigned" } : trust);
+    return {
+      result: { bundle, signatureChecked: result.signedBy !== undefined, ...result },
+      failures: [],
+      lines: inspectLines(bundle, result),
+    };
+  },
+});
+
+function inspectLines(bundle: string, result: InspectResult): string[] {
+  const { index, fileSize, size, signedBy } = result;
+  return [
+    `${bundle} says that it holds ${counted(index.images.length, "image")} in ${index.entries.length} entries`,
+    ...fieldLines(
+      [
+        ...bundleFields({ ...result, identity: index.identity }),
+        ...(signedBy === undefined ? [["key id", `${index.keyId}, as the bundle says`] as const] : []),
+        ...(fileSize === size
+          ? []
+          : [["file size", `${exactBytes(fileSize)}: it is not whole, or was changed`] as const]),
+      ],
+      2,
+    ),
+    ...imageLines(index.images),
+  ];
+}

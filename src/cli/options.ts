@@ -1,0 +1,48 @@
+import type { Options } from "yargs";
+import { quote, SealiftError } from "../errors/index.js";
+
+// Four is the default of the operations; registries answer more than a few
+// dozen with 429, and each costs memory.
+const MAX_CONCURRENCY = 64;
+
+/** How many transfers run at the same time. */
+export const CONCURRENCY_OPTION = {
+  concurrency: {
+    type: "string",
+    requiresArg: true,
+    describe: `Transfers at the same time, 1 to ${MAX_CONCURRENCY}; by default 4`,
+  },
+} as const satisfies Record<string, Options>;
+
+/** Whose signature is enough. */
+export const TRUST_OPTIONS = {
+  key: {
+    type: "string",
+    array: true,
+    requiresArg: true,
+    describe: "Public key to trust; may be repeated. By default, all in the folder of trusted keys",
+  },
+  "allow-unsigned": {
+    type: "boolean",
+    conflicts: "key",
+    describe: "Go on without checking who signed. Anybody may have made or changed the bundle",
+  },
+} as const satisfies Record<string, Options>;
+
+/**
+ * Reads `--concurrency`.
+ *
+ * @throws SealiftError `USAGE`.
+ */
+export function parseConcurrency(text: string | undefined): { readonly concurrency?: number } {
+  if (text === undefined) return {};
+  const concurrency = /^[0-9]{1,2}$/.test(text) ? Number(text) : 0;
+  if (concurrency >= 1 && concurrency <= MAX_CONCURRENCY) return { concurrency };
+  throw new SealiftError(
+    "USAGE",
+    `expected --concurrency to be a whole number from 1 to ${MAX_CONCURRENCY}, got ${quote(text)}`,
+    {
+      hint: "leave it out for the default",
+    },
+  );
+}
