@@ -5,23 +5,12 @@ export interface Platform {
   readonly os: string;
   readonly architecture: string;
   readonly variant?: string;
-  readonly osVersion?: string;
+  readonly "os.version"?: string;
 }
 
 // One component of os/arch[/variant], as containerd's platforms package takes it:
 // https://github.com/containerd/platforms/blob/main/platforms.go
 const COMPONENT = /^[A-Za-z0-9_.-]+$/;
-
-// Names people and uname use, by what GOARCH calls them
-// (https://github.com/containerd/platforms/blob/main/database.go).
-const ARCHITECTURE_ALIASES: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
-  x86_64: ["amd64"],
-  "x86-64": ["amd64"],
-  aarch64: ["arm64"],
-  armhf: ["arm", "v7"],
-  armel: ["arm", "v6"],
-  i386: ["386"],
-};
 
 /**
  * Reads `os/architecture[/variant]`, for example `linux/arm64` or `linux/arm/v7`.
@@ -32,13 +21,11 @@ export function parsePlatform(text: string): Platform {
   const parts = text.split("/");
   const [os, architecture, variant] = parts;
   if (parts.length < 2 || parts.length > 3 || !parts.every((part) => COMPONENT.test(part)) || !os || !architecture) {
-    throw new SealiftError("USAGE", `expected a platform such as linux/amd64 or linux/arm/v7, got ${quote(text)}`);
+    throw new SealiftError("USAGE", `expected a platform such as linux/amd64 or linux/arm/v7, got ${quote(text)}`, {
+      hint: "write it as os/architecture, with commas between several: linux/amd64,linux/arm64",
+    });
   }
-  return normalizePlatform({
-    os: os.toLowerCase(),
-    architecture: architecture.toLowerCase(),
-    ...(variant === undefined ? {} : { variant: variant.toLowerCase() }),
-  });
+  return normalizePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
 }
 
 /** `os/architecture[/variant]`. */
@@ -65,16 +52,54 @@ export function isUnknownPlatform(platform: Platform): boolean {
 }
 
 function normalizePlatform(platform: Platform): Platform {
-  const [architecture, aliasVariant] = ARCHITECTURE_ALIASES[platform.architecture] ?? [platform.architecture];
-  let variant = platform.variant ?? aliasVariant;
-  if (architecture === "arm64" && (variant === "v8" || variant === "8")) variant = undefined;
-  if (architecture === "arm" && variant === undefined) variant = "v7";
-  if (architecture === "amd64" && variant === "v1") variant = undefined;
-  const { os, osVersion } = platform;
+  const [architecture, variant] = normalizeArchitecture(platform);
+  const { "os.version": osVersion } = platform;
   return {
-    os,
+    os: platform.os.toLowerCase(),
     architecture,
-    ...(variant === undefined ? {} : { variant }),
-    ...(osVersion === undefined ? {} : { osVersion }),
+    ...(variant === "" ? {} : { variant }),
+    ...(osVersion === undefined ? {} : { "os.version": osVersion }),
   };
+}
+
+const ARM64_VARIANTS = new Map([
+  ["8", ""],
+  ["v8", ""],
+  ["v8.0", ""],
+  ["9", "v9"],
+  ["9.0", "v9"],
+  ["v9.0", "v9"],
+]);
+const ARM_VARIANTS = new Map([
+  ["", "v7"],
+  ["5", "v5"],
+  ["6", "v6"],
+  ["7", "v7"],
+  ["8", "v8"],
+]);
+
+// What people, uname and GOARCH call an architecture, as GOARCH does: normalizeArch in
+// https://github.com/containerd/platforms/blob/main/database.go
+function normalizeArchitecture(platform: Platform): readonly [architecture: string, variant: string] {
+  const architecture = platform.architecture.toLowerCase();
+  const variant = platform.variant?.toLowerCase() ?? "";
+  switch (architecture) {
+    case "i386":
+      return ["386", ""];
+    case "x86_64":
+    case "x86-64":
+    case "amd64":
+      return ["amd64", variant === "v1" ? "" : variant];
+    case "aarch64":
+    case "arm64":
+      return ["arm64", ARM64_VARIANTS.get(variant) ?? variant];
+    case "armhf":
+      return ["arm", "v7"];
+    case "armel":
+      return ["arm", "v6"];
+    case "arm":
+      return ["arm", ARM_VARIANTS.get(variant) ?? variant];
+    default:
+      return [architecture, variant];
+  }
 }

@@ -46,7 +46,7 @@ export function parseEncryptedKey(bytes: Uint8Array): EncryptedKey {
   // repeats the first bytes of what it cannot parse.
   if (bytes[0] !== "{".charCodeAt(0)) {
     throw new SealiftError("KEY_INVALID", "expected an encrypted private key in cosign's format, got something else", {
-      hint: "Make a new key pair with `sealift keygen`, or restore the key file from a copy",
+      hint: "make a new key pair with `sealift keygen`, or restore the key file from a copy",
     });
   }
   return parseJson(bytes, encryptedKeySchema, "the encrypted private key", "KEY_INVALID");
@@ -69,7 +69,7 @@ export async function decryptKey(encrypted: EncryptedKey, password: string): Pro
       "PASSWORD_WRONG",
       "expected the password of the private key, got one that does not open it",
       {
-        hint: "Check COSIGN_PASSWORD, or what was typed; a key file that was altered fails in the same way",
+        hint: "check COSIGN_PASSWORD, or what was typed; a key file that was altered fails in the same way",
       },
     );
   } finally {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { isSealiftError, quote, SealiftError } from "../errors/index.js";
 import { mediumError, readSmallFile } from "../io/index.js";
@@ -18,12 +19,16 @@ export interface KeyFiles {
 /**
  * Makes a key pair as `PREFIX.key`, which only its owner can read, and `PREFIX.pub`.
  *
+ * @param password - Asked once, and only if neither file is there.
  * @throws SealiftError `FILE_EXISTS` if one of them is there: a key that is
  * overwritten is lost, and with it all that it signed. Also as for any file.
  */
-export async function writeKeyPair(prefix: string, password: string): Promise<KeyFiles> {
-  const { privateKeyPem, publicKeyPem } = await generateKeyPair(password);
+export async function writeKeyPair(prefix: string, password: () => Promise<string>): Promise<KeyFiles> {
   const [privateKeyPath, publicKeyPath] = [`${prefix}.key`, `${prefix}.pub`];
+  for (const path of [privateKeyPath, publicKeyPath]) {
+    if (existsSync(path)) throw existsError(path);
+  }
+  const { privateKeyPem, publicKeyPem } = await generateKeyPair(await password());
   await writeNew(privateKeyPath, privateKeyPem, 0o600);
   try {
     await writeNew(publicKeyPath, publicKeyPem, 0o644);
@@ -67,11 +72,13 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
   try {
     await writeFile(path, text, { flag: "wx", mode, flush: true });
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") {
-      throw new SealiftError("FILE_EXISTS", `expected to create ${quote(path)}, but it is there already`, {
-        hint: "choose another name with --output-key-prefix; a key that is overwritten is lost",
-      });
-    }
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") throw existsError(path);
     throw mediumError(error, "create", path);
   }
+}
+
+function existsError(path: string): SealiftError {
+  return new SealiftError("FILE_EXISTS", `expected to create ${quote(path)}, but it is there already`, {
+    hint: "choose another name with --output-key-prefix; a key that is overwritten is lost",
+  });
 }

@@ -75,6 +75,6 @@ export function writePem(label: string, bytes: Uint8Array): string {
 
 function invalid(message: string): SealiftError {
   return new SealiftError("KEY_INVALID", message, {
-    hint: "Give a key file made by `sealift keygen` or `cosign generate-key-pair`",
+    hint: "give a key file made by `sealift keygen` or `cosign generate-key-pair`",
   });
 }

@@ -33,7 +33,7 @@ function signerFromDer(pkcs8: Buffer): Signer {
     const kind = keyKindOf(pkcs8);
     if (kind !== P256) {
       throw new SealiftError("KEY_INVALID", `expected an ECDSA P-256 private key, got ${kind}`, {
-        hint: "Make a key pair with `sealift keygen` or `cosign generate-key-pair`",
+        hint: "make a key pair with `sealift keygen` or `cosign generate-key-pair`",
       });
     }
     return signerOf(createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" }));
@@ -58,7 +58,7 @@ function signerOf(key: KeyObject): Signer {
 
 function damaged(): SealiftError {
   return new SealiftError("KEY_INVALID", "expected an ECDSA P-256 private key, got one that is damaged", {
-    hint: "Restore the key file from a copy, or make a new pair with `sealift keygen`",
+    hint: "restore the key file from a copy, or make a new pair with `sealift keygen`",
   });
 }
 
@@ -66,17 +66,17 @@ function damaged(): SealiftError {
 const HINT_BY_LABEL = new Map([
   [
     "ENCRYPTED PRIVATE KEY",
-    "Decrypt it with `openssl pkcs8 -in KEY -out PLAIN` and give PLAIN, " +
+    "decrypt it with `openssl pkcs8 -in KEY -out PLAIN` and give PLAIN, " +
       "or encrypt it again in cosign's format with `cosign import-key-pair --key PLAIN`",
   ],
-  ["EC PRIVATE KEY", "Convert it with `openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW`"],
-  ["PUBLIC KEY", "Give the .key file of the pair, not the .pub file"],
+  ["EC PRIVATE KEY", "convert it with `openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW`"],
+  ["PUBLIC KEY", "give the .key file of the pair, not the .pub file"],
 ]);
 
 function notAPrivateKey(label: string): SealiftError {
   const came = label === "PUBLIC KEY" ? "a public key" : `the PEM block ${quote(label)}`;
   return new SealiftError("KEY_INVALID", `expected a private key in cosign's format or in plain PKCS#8, got ${came}`, {
     hint:
-      HINT_BY_LABEL.get(label) ?? "Give the .key file of a pair made by `sealift keygen` or `cosign generate-key-pair`",
+      HINT_BY_LABEL.get(label) ?? "give the .key file of a pair made by `sealift keygen` or `cosign generate-key-pair`",
   });
 }

@@ -24,7 +24,7 @@ export function checkSignature(
   if (policy.verifiers.length === 0) {
     throw new SealiftError("KEY_MISSING", "expected a trusted public key to check the signature with, got none", {
       hint:
-        "Name one with --key, or put it as NAME.pub into the trusted-keys folder " +
+        "name one with --key, or put it as NAME.pub into the trusted-keys folder " +
         "($XDG_CONFIG_HOME/sealift/trusted-keys, else ~/.config/sealift/trusted-keys), " +
         "or go without a signature with --allow-unsigned",
     });
@@ -35,7 +35,7 @@ export function checkSignature(
     "SIGNATURE_INVALID",
     `expected a signature by ${describeKeys(policy.verifiers)} over exactly these bytes, got one that is not`,
     {
-      hint: "Ask the signer for the public key by a way you trust; if it is this one, the bundle was altered: do not use it",
+      hint: "ask the signer for the public key by a way you trust; if it is this one, the bundle was altered: do not use it",
     },
   );
 }

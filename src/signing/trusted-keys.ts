@@ -59,7 +59,7 @@ async function assertRegularFile(path: string): Promise<void> {
 function unreadable(what: string, path: string, cause: unknown): SealiftError {
   const why = errnoOf(cause) ?? (cause instanceof Error ? cause.message : "unreadable");
   return new SealiftError("CONFIG_INVALID", `expected ${quote(path)} to be ${what}, got ${why}`, {
-    hint: "Correct its permissions, or remove it from the folder",
+    hint: "correct its permissions, or remove it from the folder",
     cause,
   });
 }

@@ -13,7 +13,7 @@ import { decodePem, readPem } from "./pem.js";
 export function loadVerifier(pem: string): SignatureVerifier {
   if (OPENSSH_PUBLIC_KEY.test(pem)) {
     throw new SealiftError("KEY_INVALID", "expected a public key in PEM, got one in OpenSSH's format", {
-      hint: "If it is of type ecdsa-sha2-nistp256, convert it with `ssh-keygen -e -m PKCS8 -f KEY.pub > NEW.pub`",
+      hint: "if it is of type ecdsa-sha2-nistp256, convert it with `ssh-keygen -e -m PKCS8 -f KEY.pub > NEW.pub`",
     });
   }
   const block = readPem(pem);
@@ -51,7 +51,7 @@ function publicKeyOf(spki: Buffer) {
     return createPublicKey({ key: spki, format: "der", type: "spki" });
   } catch (cause) {
     throw new SealiftError("KEY_INVALID", "expected an ECDSA P-256 public key, got a point that is not on the curve", {
-      hint: "The key file is damaged: copy it again from where it was made",
+      hint: "the key file is damaged: copy it again from where it was made",
       cause,
     });
   }
@@ -61,26 +61,26 @@ function notP256(spki: Buffer): SealiftError {
   const kind = keyKindOf(spki);
   if (kind === P256) {
     return new SealiftError("KEY_INVALID", "expected a P-256 public key with an uncompressed point, got another form", {
-      hint: "Convert it with `openssl ec -pubin -in KEY -conv_form uncompressed -out NEW.pub`",
+      hint: "convert it with `openssl ec -pubin -in KEY -conv_form uncompressed -out NEW.pub`",
     });
   }
   return new SealiftError("KEY_INVALID", `expected an ECDSA P-256 public key, got ${kind}`, {
-    hint: "Make a key pair with `sealift keygen` or `cosign generate-key-pair`",
+    hint: "make a key pair with `sealift keygen` or `cosign generate-key-pair`",
   });
 }
 
 function notAPublicKey(label: string): SealiftError {
   if (label.includes("PRIVATE KEY")) {
     return new SealiftError("KEY_INVALID", "expected a public key, got a private key", {
-      hint: "Give the .pub file of the pair; the private key belongs only where bundles are signed",
+      hint: "give the .pub file of the pair; the private key belongs only where bundles are signed",
     });
   }
   if (label === "CERTIFICATE") {
     return new SealiftError("KEY_INVALID", "expected a public key, got a certificate", {
-      hint: "Take its key out with `openssl x509 -in CERTIFICATE -noout -pubkey`",
+      hint: "take its key out with `openssl x509 -in CERTIFICATE -noout -pubkey`",
     });
   }
   return new SealiftError("KEY_INVALID", `expected the PEM block "PUBLIC KEY", got ${quote(label)}`, {
-    hint: "Give the .pub file of a pair made by `sealift keygen` or `cosign generate-key-pair`",
+    hint: "give the .pub file of a pair made by `sealift keygen` or `cosign generate-key-pair`",
   });
 }

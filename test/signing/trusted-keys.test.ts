@@ -69,7 +69,7 @@ describe("trusted keys", () => {
     await writeFile(path, cosign.publicKeyPem);
     await truncate(path, 2 ** 33);
     const error = await failureOf(() => loadTrustedKeys(folder));
-    expect(error.code).toBe("KEY_INVALID");
+    expect(error.code).toBe("CONFIG_INVALID");
     expect(error.message).toContain("huge.pub");
     expect(error.message).toContain("at most 65536 bytes");
   });
