@@ -55,5 +55,6 @@ function escapeControls(text: string): string {
 }
 
 function oneLine(message: string): string {
-  return escapeControls(message.replace(/\s*[\r\n]+\s*/g, " "));
+  const lines = message.split(/[\r\n]+/).map((line) => line.trim());
+  return escapeControls(lines.filter((line) => line !== "").join(" "));
 }

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { quote, SealiftError } from "../errors/index.js";
 import { mediumError } from "./medium-error.js";
@@ -9,9 +8,9 @@ import { mediumError } from "./medium-error.js";
 const ownerSchema = z.object({ pid: z.int().positive(), host: z.string(), id: z.string(), since: z.string() });
 type Owner = z.infer<typeof ownerSchema>;
 
-// Two runs that find the same dead owner may both replace its lock; the later
-// one wins, and the earlier sees so when it looks again after this long.
-const TAKEOVER_SETTLE_MS = 100;
+// What link(2) fails with where there are no hard links: FAT, exFAT, some network
+// and FUSE file systems. There the lock is created in one step instead.
+const NO_HARD_LINKS = new Set<string | undefined>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 /**
  * Holds `path` as a lock until disposed. A lock left by a process of this
@@ -27,9 +26,10 @@ export async function acquireLock(path: string): Promise<AsyncDisposable> {
     await writeFile(draft, JSON.stringify(mine), { flag: "wx" });
     await take(path, draft, mine);
   } catch (error) {
-    throw mediumError(error, "lock", path);
+    throw mediumError(error, "create the lock file", path);
   } finally {
-    await rm(draft, { force: true });
+    // Where nothing could be written, nothing can be removed either, and the first error tells more.
+    await rm(draft, { force: true }).catch(() => undefined);
   }
   return {
     async [Symbol.asyncDispose]() {
@@ -39,34 +39,44 @@ export async function acquireLock(path: string): Promise<AsyncDisposable> {
 }
 
 async function take(path: string, draft: string, mine: Owner): Promise<void> {
-  try {
-    await link(draft, path);
-    return;
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST") await takeOver(path, draft, mine);
-    // FAT and exFAT have no hard links; there the file is created in one step instead.
-    else if (errnoOf(error) === "EPERM" || errnoOf(error) === "ENOTSUP" || errnoOf(error) === "EOPNOTSUPP") {
-      await createExclusively(path, draft, mine);
-    } else throw error;
-  }
-}
-
-async function createExclusively(path: string, draft: string, mine: Owner): Promise<void> {
-  try {
-    await writeFile(path, JSON.stringify(mine), { flag: "wx" });
-  } catch (error) {
-    if (errnoOf(error) !== "EEXIST") throw error;
-    await takeOver(path, draft, mine);
-  }
-}
-
-async function takeOver(path: string, draft: string, mine: Owner): Promise<void> {
+  if (await place(path, draft, mine)) return;
   const owner = await readOwner(path);
   if (owner === undefined || isAlive(owner)) throw lockedError(path, owner);
-  await rename(draft, path);
-  await sleep(TAKEOVER_SETTLE_MS);
-  const now = await readOwner(path);
-  if (now?.id !== mine.id) throw lockedError(path, now);
+  await takeOver(path, draft, mine, owner);
+}
+
+/**
+ * Replaces the lock that a dead `owner` left. Only one run at a time may do so,
+ * and it looks again, because another may have done so since.
+ */
+async function takeOver(path: string, draft: string, mine: Owner, owner: Owner): Promise<void> {
+  const guard = `${path}.takeover`;
+  if (!(await place(guard, draft, mine))) throw lockedError(guard, await readOwner(guard));
+  try {
+    const now = await readOwner(path);
+    if (now?.id !== owner.id) throw lockedError(path, now);
+    await rename(draft, path);
+  } finally {
+    await rm(guard, { force: true });
+  }
+}
+
+/** Puts a lock in place; false if there is one already. */
+async function place(path: string, draft: string, mine: Owner): Promise<boolean> {
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    if (!NO_HARD_LINKS.has(errnoOf(error))) throw error;
+  }
+  try {
+    await writeFile(path, JSON.stringify(mine), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    throw error;
+  }
 }
 
 async function readOwner(path: string): Promise<Owner | undefined> {
@@ -89,7 +99,8 @@ function isAlive({ pid, host }: Owner): boolean {
 }
 
 function lockedError(path: string, owner: Owner | undefined): SealiftError {
-  const who = owner === undefined ? "another run" : `process ${owner.pid} on ${quote(owner.host)} since ${quote(owner.since)}`;
+  const who =
+    owner === undefined ? "another run" : `process ${owner.pid} on ${quote(owner.host)} since ${quote(owner.since)}`;
   return new SealiftError("LOCKED", `expected nobody else to write this bundle, but ${who} holds ${quote(path)}`, {
     hint: "wait for the other run to end; if there is none any more, delete that file",
   });

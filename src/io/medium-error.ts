@@ -15,15 +15,31 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     what: "the file system or a limit does not allow files this large",
     hint: "use a medium formatted with exFAT, NTFS or ext4 (FAT32 ends at 4 GiB), and check ulimit -f",
   },
-  EROFS: { code: "MEDIUM_FAILED", what: "the medium is read-only", hint: "check its write protection and how it is mounted" },
-  EIO: { code: "MEDIUM_FAILED", what: "the medium failed", hint: "check the cable and the medium: it may be worn out or pulled" },
+  EROFS: {
+    code: "MEDIUM_FAILED",
+    what: "the medium is read-only",
+    hint: "check its write protection and how it is mounted",
+  },
+  EIO: {
+    code: "MEDIUM_FAILED",
+    what: "the medium failed",
+    hint: "check the cable and the medium: it may be worn out or pulled",
+  },
   ENODEV: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "plug it in again and start over" },
   ENXIO: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "plug it in again and start over" },
   ENOENT: { code: "FILE_NOT_FOUND", what: "there is no such file or folder", hint: "check the path" },
   ENOTDIR: { code: "FILE_NOT_FOUND", what: "a part of the path is not a folder", hint: "check the path" },
   EISDIR: { code: "CONFIG_INVALID", what: "it is a folder", hint: "name a file" },
-  EACCES: { code: "CONFIG_INVALID", what: "permission is denied", hint: "check the owner and mode of the file and its folder" },
-  EPERM: { code: "CONFIG_INVALID", what: "the operation is not permitted", hint: "check the owner and mode of the file and its folder" },
+  EACCES: {
+    code: "CONFIG_INVALID",
+    what: "permission is denied",
+    hint: "check the owner and mode of the file and its folder",
+  },
+  EPERM: {
+    code: "CONFIG_INVALID",
+    what: "the operation is not permitted",
+    hint: "check the owner and mode of the file and its folder",
+  },
 };
 
 /**
@@ -37,8 +53,13 @@ export function mediumError(error: unknown, doing: string, path: string): unknow
   const explanation = EXPLANATIONS[error.code];
   if (explanation === undefined) {
     if (!("syscall" in error)) return error;
-    return new SealiftError("MEDIUM_FAILED", `expected to ${doing} ${quote(path)}, got ${error.code}`, { cause: error });
+    return new SealiftError("MEDIUM_FAILED", `expected to ${doing} ${quote(path)}, got ${error.code}`, {
+      cause: error,
+    });
   }
   const { code, what, hint } = explanation;
-  return new SealiftError(code, `expected to ${doing} ${quote(path)}, but ${what} (${error.code})`, { hint, cause: error });
+  return new SealiftError(code, `expected to ${doing} ${quote(path)}, but ${what} (${error.code})`, {
+    hint,
+    cause: error,
+  });
 }

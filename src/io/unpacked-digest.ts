@@ -5,21 +5,25 @@ import * as zlib from "node:zlib";
 import { Decompress as ZstdDecompress } from "fzstd";
 import { SealiftError } from "../errors/index.js";
 import { type Digest, finishDigest } from "../oci/index.js";
+import { isZstd, zstdPieces } from "./zstd-frames.js";
+
+type Decompressor = Transform & zlib.Zlib;
 
 // A layer is named by what its bytes are, not by its media type, as every
 // runtime does (containerd pkg/archive/compression, moby pkg/archive).
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
-const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 const MAGIC_LENGTH = 4;
 
-// zstd can state 128 KiB of output in 4 bytes: so much input at a time keeps
-// one step below half a gigabyte of output, and the process responsive.
-const ZSTD_STEP = 16 * 1024;
+// What zstd and Node's binding of it take by default (ZSTD_WINDOWLOG_LIMIT_DEFAULT, zstd.h).
+const NATIVE_MAX_WINDOW = 128 * 1024 * 1024;
+
+// fzstd reads 25 bits of a distance at most: beyond 32 MiB it copies wrong bytes.
+const FZSTD_MAX_WINDOW = 32 * 1024 * 1024;
 
 /**
  * The SHA-256 digest of a layer unpacked (its diffID): of gzip, zstd, or the plain tar.
  *
- * @param layer - The layer as it is stored; it is read to its end.
+ * @param layer - The layer as it is stored; it is read to its end, or destroyed.
  * @param maxSize - How many bytes may come out: what bounds the time a bomb takes.
  * @throws SealiftError `MANIFEST_INVALID` if more come out, or it cannot be
  * unpacked; and what `layer` fails with.
@@ -34,58 +38,62 @@ export async function unpackedDigest(layer: Readable, maxSize: number): Promise<
     }
     hash.update(chunk);
   };
-  const { head, rest } = await peek(layer);
-  await unpack(head, rest, consume);
+  try {
+    const { head, rest } = await peek(markFailure(layer));
+    await unpack(head, rest, consume);
+  } catch (error) {
+    throw error instanceof LayerFailure ? error.cause : asUnpackError(error);
+  } finally {
+    layer.destroy();
+  }
   return finishDigest(hash, "sha256");
 }
 
-async function unpack(head: Buffer, layer: AsyncIterable<Uint8Array>, consume: (chunk: Uint8Array) => void): Promise<void> {
-  if (startsWith(head, GZIP_MAGIC)) return throughStream(zlib.createGunzip(), layer, consume);
-  if (!startsWith(head, ZSTD_MAGIC)) {
-    for await (const chunk of layer) consume(chunk);
-    return;
-  }
-  const native = nativeZstd();
-  if (native !== undefined) return throughStream(native, layer, consume);
-  return throughFzstd(layer, consume);
-}
-
-async function throughStream(
-  decompressor: Transform,
+async function unpack(
+  head: Buffer,
   layer: AsyncIterable<Uint8Array>,
   consume: (chunk: Uint8Array) => void,
 ): Promise<void> {
-  try {
-    await pipeline(layer, decompressor, async (unpacked: AsyncIterable<Uint8Array>) => {
-      for await (const chunk of unpacked) consume(chunk);
-    });
-  } catch (error) {
-    throw asUnpackError(error);
-  }
+  if (head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) return throughStream(zlib.createGunzip(), layer, consume);
+  if (isZstd(head)) return unpackZstd(layer, consume);
+  for await (const chunk of layer) consume(chunk);
 }
 
-async function throughFzstd(layer: AsyncIterable<Uint8Array>, consume: (chunk: Uint8Array) => void): Promise<void> {
+async function unpackZstd(layer: AsyncIterable<Uint8Array>, consume: (chunk: Uint8Array) => void): Promise<void> {
+  const native = nativeZstd();
+  if (native !== undefined) return throughStream(native, zstdPieces(layer, NATIVE_MAX_WINDOW), consume);
   const decompressor = new ZstdDecompress(consume);
-  try {
+  for await (const piece of zstdPieces(layer, FZSTD_MAX_WINDOW)) decompressor.push(piece);
+  decompressor.push(new Uint8Array(0), true);
+}
+
+async function throughStream(
+  decompressor: Decompressor,
+  layer: AsyncIterable<Uint8Array>,
+  consume: (chunk: Uint8Array) => void,
+): Promise<void> {
+  let size = 0;
+  const counted = async function* (): AsyncGenerator<Uint8Array> {
     for await (const chunk of layer) {
-      for (let start = 0; start < chunk.length; start += ZSTD_STEP) {
-        decompressor.push(chunk.subarray(start, start + ZSTD_STEP));
-      }
+      size += chunk.length;
+      yield chunk;
     }
-    decompressor.push(new Uint8Array(0), true);
-  } catch (error) {
-    throw asUnpackError(error);
-  }
+  };
+  await pipeline(counted, decompressor, async (unpacked: AsyncIterable<Uint8Array>) => {
+    for await (const chunk of unpacked) consume(chunk);
+  });
+  // Zeros after the last gzip member end the output without an error, and hide what follows them.
+  if (decompressor.bytesWritten < size) throw new Error(`${size - decompressor.bytesWritten} bytes after its end`);
 }
 
 // Node has zstd of its own from 22.15 on; fzstd does the same in JavaScript.
-function nativeZstd(): Transform | undefined {
-  const create: unknown = Reflect.get(zlib, "createZstdDecompress");
-  return typeof create === "function" ? (create() as Transform) : undefined;
+function nativeZstd(): Decompressor | undefined {
+  const { createZstdDecompress } = zlib as typeof zlib & { createZstdDecompress?: () => Decompressor };
+  return createZstdDecompress?.();
 }
 
-async function peek(layer: Readable): Promise<{ head: Buffer; rest: AsyncIterable<Uint8Array> }> {
-  const iterator = (layer as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+async function peek(layer: AsyncIterable<Uint8Array>): Promise<{ head: Buffer; rest: AsyncIterable<Uint8Array> }> {
+  const iterator = layer[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
   let length = 0;
   while (length < MAGIC_LENGTH) {
@@ -101,11 +109,24 @@ async function peek(layer: Readable): Promise<{ head: Buffer; rest: AsyncIterabl
   return { head: Buffer.concat(chunks).subarray(0, MAGIC_LENGTH), rest: rest() };
 }
 
-function startsWith(head: Buffer, magic: Buffer): boolean {
-  return head.subarray(0, magic.length).equals(magic);
+/** What the layer itself failed with, which says nothing about its content. */
+class LayerFailure extends Error {
+  constructor(cause: unknown) {
+    super("the layer cannot be read", { cause });
+  }
+}
+
+async function* markFailure(layer: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* layer;
+  } catch (error) {
+    throw new LayerFailure(error);
+  }
 }
 
 function asUnpackError(error: unknown): unknown {
   if (error instanceof SealiftError || !(error instanceof Error)) return error;
-  return new SealiftError("MANIFEST_INVALID", `expected a layer that can be unpacked, got ${error.message}`, { cause: error });
+  return new SealiftError("MANIFEST_INVALID", `expected a layer that can be unpacked, got ${error.message}`, {
+    cause: error,
+  });
 }

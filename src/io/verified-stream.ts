@@ -72,9 +72,13 @@ class Verifier extends Transform {
     const actual = finishDigest(this.#hash, this.#algorithm);
     if (actual !== digest) {
       done(
-        new SealiftError("DIGEST_MISMATCH", `expected blob ${digest} from ${this.#origin}, got bytes with digest ${actual}`, {
-          hint: "the bytes were changed on their way or at their source: fetch or copy them again, and do not trust what came",
-        }),
+        new SealiftError(
+          "DIGEST_MISMATCH",
+          `expected blob ${digest} from ${this.#origin}, got bytes with digest ${actual}`,
+          {
+            hint: "the bytes were changed on their way or at their source: fetch or copy them again, and do not trust what came",
+          },
+        ),
       );
       return;
     }
@@ -86,7 +90,9 @@ class Verifier extends Transform {
     return new SealiftError(
       "SIZE_MISMATCH",
       `expected ${size} bytes for blob ${digest} from ${this.#origin}, got ${received}`,
-      { hint: "the transfer broke off, or the source states a wrong size: try again, and check the source if it happens again" },
+      {
+        hint: "the transfer broke off, or the source states a wrong size: try again, and check the source if it happens again",
+      },
     );
   }
 }

@@ -33,7 +33,10 @@ const MEDIA_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0
 /** A media type, as a schema. */
 export const mediaTypeSchema = z.string().regex(MEDIA_TYPE, "expected a media type such as application/json");
 
-const annotationsSchema = z.record(z.string(), z.string());
+// One problem for the whole, however many values are bad: see listOf.
+const annotationsSchema = z.custom<Record<string, string>>(isStringMap, {
+  error: "expected an object whose values are strings",
+});
 
 const platformSchema = z
   .object({
@@ -47,7 +50,7 @@ const platformSchema = z
       os,
       architecture,
       ...(variant ? { variant } : {}),
-      ...(osVersion ? { osVersion } : {}),
+      ...(osVersion ? { "os.version": osVersion } : {}),
     }),
   );
 
@@ -71,3 +74,8 @@ export const descriptorSchema = z
       ...(annotations ? { annotations } : {}),
     }),
   );
+
+function isStringMap(value: unknown): value is Record<string, string> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((item) => typeof item === "string");
+}

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { digestSchema } from "./descriptor.js";
 import type { Digest } from "./digest.js";
-import { parseJson } from "./json.js";
+import { listOf, parseJson } from "./json.js";
 import type { Platform } from "./platform.js";
 
 /**
@@ -22,7 +22,7 @@ const configSchema = z.object({
   architecture: z.string().min(1),
   variant: z.string().nullish(),
   "os.version": z.string().nullish(),
-  rootfs: z.object({ type: z.literal("layers"), diff_ids: z.array(digestSchema).nullable() }),
+  rootfs: z.object({ type: z.literal("layers"), diff_ids: listOf(digestSchema).nullable() }),
 });
 
 /**
@@ -37,7 +37,7 @@ export function parseImageConfig(bytes: Uint8Array, digest: Digest): ImageConfig
       os: config.os,
       architecture: config.architecture,
       ...(config.variant ? { variant: config.variant } : {}),
-      ...(config["os.version"] ? { osVersion: config["os.version"] } : {}),
+      ...(config["os.version"] ? { "os.version": config["os.version"] } : {}),
     },
     diffIds: config.rootfs.diff_ids ?? [],
   };

@@ -17,15 +17,20 @@ export {
   parseDigest,
   shortDigest,
 } from "./digest.js";
-export { type ImageConfig, MAX_CONFIG_SIZE, parseImageConfig } from "./image-config.js";
-export { parseJson } from "./json.js";
-export { type ImageIndex, type ImageManifest, MAX_MANIFEST_SIZE, parseManifest } from "./manifest.js";
+export { MAX_CONFIG_SIZE, parseImageConfig } from "./image-config.js";
+export { listOf, parseJson } from "./json.js";
+export {
+  assertManifestMediaType,
+  type ImageIndex,
+  type ImageManifest,
+  MAX_MANIFEST_SIZE,
+  parseManifest,
+} from "./manifest.js";
 export {
   isForeignLayerMediaType,
   isImageConfigMediaType,
   isImageManifestMediaType,
   isIndexMediaType,
-  isSchema1MediaType,
   MANIFEST_MEDIA_TYPES,
   MEDIA_TYPE,
 } from "./media-types.js";

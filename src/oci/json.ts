@@ -1,4 +1,4 @@
-import type * as z from "zod";
+import * as z from "zod";
 import { type ErrorCode, quote, SealiftError } from "../errors/index.js";
 
 // JSON.parse recurses for each level, and so may its callers; no document of
@@ -28,13 +28,38 @@ export function parseJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: stri
   throw new SealiftError(code, `${what} is not valid: ${describeIssues(result.error)}`);
 }
 
-// More than this many problems say no more than the first few.
+/**
+ * An array of `item`, whose check ends at the first bad one: a megabyte of bad
+ * ones would otherwise be turned into a gigabyte of problems.
+ */
+export function listOf<T>(item: z.ZodType<T>): z.ZodType<T[]> {
+  return z.array(z.unknown()).transform((values, context) => {
+    const items: T[] = [];
+    for (const [position, value] of values.entries()) {
+      const result = item.safeParse(value);
+      if (!result.success) {
+        for (const issue of result.error.issues) {
+          context.addIssue({ ...issue, path: [position, ...issue.path] });
+        }
+        return z.NEVER;
+      }
+      items.push(result.data);
+    }
+    return items;
+  });
+}
+
+// More than this many problems say no more than the first few, nor does more
+// text of one: zod repeats the names of unknown members, however long they are.
 const MAX_ISSUES_SHOWN = 5;
+const MAX_ISSUE_LENGTH = 200;
 
 function describeIssues(error: z.ZodError): string {
   const shown = error.issues.slice(0, MAX_ISSUES_SHOWN).map((issue) => {
     const path = issue.path.map(String).join(".");
-    return path === "" ? issue.message : `${quote(path, 80)}: ${issue.message}`;
+    const { length } = issue.message;
+    const message = length > MAX_ISSUE_LENGTH ? `${issue.message.slice(0, MAX_ISSUE_LENGTH)}…` : issue.message;
+    return path === "" ? message : `${quote(path, 80)}: ${message}`;
   });
   const more = error.issues.length - shown.length;
   return more > 0 ? `${shown.join("; ")}; and ${more} more` : shown.join("; ");

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { quote, SealiftError } from "../errors/index.js";
 import { type Descriptor, descriptorSchema, type RawManifest } from "./descriptor.js";
-import { parseJson } from "./json.js";
+import { listOf, parseJson } from "./json.js";
 import { isImageManifestMediaType, isIndexMediaType, isSchema1MediaType } from "./media-types.js";
 
 /**
@@ -28,14 +28,14 @@ export interface ImageManifest {
 const indexSchema = z.object({
   schemaVersion: z.literal(2),
   mediaType: z.string().nullish(),
-  manifests: z.array(descriptorSchema).nullable(),
+  manifests: listOf(descriptorSchema).nullable(),
 });
 
 const manifestSchema = z.object({
   schemaVersion: z.literal(2),
   mediaType: z.string().nullish(),
   config: descriptorSchema,
-  layers: z.array(descriptorSchema).nullable(),
+  layers: listOf(descriptorSchema).nullable(),
 });
 
 const markersSchema = z.object({
@@ -60,13 +60,7 @@ const markersSchema = z.object({
 export function parseManifest(raw: RawManifest): ImageIndex | ImageManifest {
   const { mediaType, digest } = raw.descriptor;
   const what = `manifest ${digest}`;
-  if (isSchema1MediaType(mediaType)) throw schema1Error(what);
-  if (!isIndexMediaType(mediaType) && !isImageManifestMediaType(mediaType)) {
-    throw new SealiftError(
-      "UNSUPPORTED_MANIFEST",
-      `expected ${what} to be an OCI or Docker schema 2 manifest or index, got media type ${quote(mediaType)}`,
-    );
-  }
+  assertManifestMediaType(mediaType, what);
   const markers = parseJson(raw.bytes, markersSchema, what, "MANIFEST_INVALID");
   if (markers.schemaVersion === 1 || markers.fsLayers !== undefined) throw schema1Error(what);
   if (markers.mediaType && markers.mediaType !== mediaType) {
@@ -76,7 +70,10 @@ export function parseManifest(raw: RawManifest): ImageIndex | ImageManifest {
     );
   }
   if (markers.manifests !== undefined && (markers.layers !== undefined || markers.config !== undefined)) {
-    throw new SealiftError("MANIFEST_INVALID", `expected ${what} to be an index or a manifest, got both in one document`);
+    throw new SealiftError(
+      "MANIFEST_INVALID",
+      `expected ${what} to be an index or a manifest, got both in one document`,
+    );
   }
   if (isIndexMediaType(mediaType)) {
     const { manifests } = parseJson(raw.bytes, indexSchema, what, "MANIFEST_INVALID");
@@ -84,6 +81,21 @@ export function parseManifest(raw: RawManifest): ImageIndex | ImageManifest {
   }
   const { config, layers } = parseJson(raw.bytes, manifestSchema, what, "MANIFEST_INVALID");
   return { kind: "manifest", config, layers: layers ?? [] };
+}
+
+/**
+ * Checks that content of this type is a manifest or an index that is carried.
+ *
+ * @param what - Names the content in the error.
+ * @throws SealiftError `UNSUPPORTED_MANIFEST`.
+ */
+export function assertManifestMediaType(mediaType: string, what: string): void {
+  if (isSchema1MediaType(mediaType)) throw schema1Error(what);
+  if (isIndexMediaType(mediaType) || isImageManifestMediaType(mediaType)) return;
+  throw new SealiftError(
+    "UNSUPPORTED_MANIFEST",
+    `expected ${what} to be an OCI or Docker schema 2 manifest or index, got media type ${quote(mediaType)}`,
+  );
 }
 
 function schema1Error(what: string): SealiftError {

@@ -17,13 +17,20 @@ const DEFAULT_TAG = "latest";
 
 // The grammar of https://github.com/distribution/reference/blob/main/reference.go
 const HOST_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?";
-const REGISTRY = new RegExp(`^(?:${HOST_LABEL}(?:\\.${HOST_LABEL})*|\\[[A-Fa-f0-9:]+\\])(?::[0-9]{1,5})?$`);
+const REGISTRY = new RegExp(`^(?:${HOST_LABEL}(?:\\.${HOST_LABEL})*|\\[[A-Fa-f0-9:]+\\])(?::[0-9]+)?$`);
 const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const IMAGE_ID = /^[a-f0-9]{64}$/;
 
-// The same file: RepositoryNameTotalLengthMax, which counts the registry too.
-const MAX_NAME_LENGTH = 255;
+// The same file: RepositoryNameTotalLengthMax, which does not count the registry.
+const MAX_REPOSITORY_LENGTH = 255;
+
+// No registry's name is longer (RFC 1035 section 2.3.4, and a port), and a regular
+// expression over megabytes of text exhausts the stack.
+const MAX_REGISTRY_LENGTH = 260;
+
+// The longest repository, registry, tag and sha512 digest with what stands between them.
+const MAX_LENGTH = MAX_REGISTRY_LENGTH + MAX_REPOSITORY_LENGTH + 128 + 135 + 3;
 
 /**
  * Reads an image reference as Docker does: `nginx` is
@@ -36,13 +43,15 @@ const MAX_NAME_LENGTH = 255;
  * @throws SealiftError `REFERENCE_INVALID` if the text does not follow the grammar.
  */
 export function parseReference(text: string): Reference {
+  if (text.length > MAX_LENGTH) throw invalid(text, `it is longer than ${MAX_LENGTH} characters`);
   const { name, tag, digest } = splitReference(text);
   const { registry, repository } = parseName(text, name);
+  // First, since with user:password@host the tag would be the password.
+  if (digest !== undefined && !isDigest(digest)) {
+    throw invalid(text, `the digest ${quoteReference(digest)} is not sha256: and 64 lower-case hexadecimal digits`);
+  }
   if (tag !== undefined && !TAG.test(tag)) {
     throw invalid(text, `the tag ${quote(tag)} is not one to 128 letters, digits, "_", "." and "-"`);
-  }
-  if (digest !== undefined && !isDigest(digest)) {
-    throw invalid(text, `the digest ${quote(digest)} is not sha256: and 64 lower-case hexadecimal digits`);
   }
   if (digest !== undefined) return { registry, repository, ...(tag === undefined ? {} : { tag }), digest };
   return { registry, repository, tag: tag ?? DEFAULT_TAG };
@@ -56,9 +65,18 @@ export function parseReference(text: string): Reference {
  */
 export function parseDestination(text: string): { readonly registry: string; readonly prefix: string } {
   const [registry = "", ...components] = text.replace(/\/$/, "").split("/");
-  assertRegistry(text, registry);
-  assertPath(text, components);
-  return { registry: canonicalRegistry(registry), prefix: components.join("/") };
+  const prefix = components.join("/");
+  const fault = registryFault(registry) ?? (components.length > 0 ? pathFault(prefix) : undefined);
+  if (fault !== undefined) {
+    throw new SealiftError(
+      "REFERENCE_INVALID",
+      `expected a registry, or a registry and a path, got ${quoteReference(text)}: ${fault}`,
+      {
+        hint: "write it like reg.internal:5000 or reg.internal/mirror, without a tag",
+      },
+    );
+  }
+  return { registry: canonicalRegistry(registry), prefix };
 }
 
 /** The whole reference: `docker.io/library/nginx:1.27@sha256:…`. */
@@ -85,34 +103,39 @@ function splitReference(text: string): { name: string; tag?: string; digest?: st
 
 function parseName(text: string, name: string): { registry: string; repository: string } {
   if (name === "") throw invalid(text, "the repository is missing");
-  if (IMAGE_ID.test(name)) throw invalid(text, "64 hexadecimal digits are an image ID, which no registry knows");
+  if (IMAGE_ID.test(text)) throw invalid(text, "64 hexadecimal digits are an image ID, which no registry knows");
   const slash = name.indexOf("/");
   const first = slash < 0 ? "" : name.slice(0, slash);
   const namesRegistry = first !== "" && (/[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase());
   const registry = namesRegistry ? canonicalRegistry(first) : DEFAULT_REGISTRY;
   const path = namesRegistry ? name.slice(slash + 1) : name;
-  if (namesRegistry) assertRegistry(text, first);
-  assertPath(text, path.split("/"));
   const repository = registry === DEFAULT_REGISTRY && !path.includes("/") ? `library/${path}` : path;
-  if (registry.length + 1 + repository.length > MAX_NAME_LENGTH) {
-    throw invalid(text, `its name is longer than ${MAX_NAME_LENGTH} characters`);
-  }
+  const fault = (namesRegistry ? registryFault(first) : undefined) ?? pathFault(repository);
+  if (fault !== undefined) throw invalid(text, fault);
   return { registry, repository };
 }
 
-function assertRegistry(text: string, registry: string): void {
-  if (!REGISTRY.test(registry)) {
-    const scheme = /^https?:$/.test(registry) ? `; leave "${registry}//" out` : "";
-    throw invalid(text, `the registry ${quote(registry)} is not a host with an optional port${scheme}`);
-  }
+// What stands before an "@" that no digest follows is somebody's password.
+function quoteReference(text: string): string {
+  return quote(text.replace(/^.*@(?!sha[0-9]+:[a-f0-9]*$)/is, "…@"));
 }
 
-function assertPath(text: string, components: readonly string[]): void {
-  for (const component of components) {
-    if (PATH_COMPONENT.test(component)) continue;
-    const why = component === "" ? "a part of the path is empty" : `the path component ${quote(component)} is not lower-case letters and digits with single ".", "_", "__" or "-" between them`;
-    throw invalid(text, why);
-  }
+/** What is wrong with a registry, if anything is. */
+function registryFault(registry: string): string | undefined {
+  if (registry.length > MAX_REGISTRY_LENGTH) return `the registry is longer than ${MAX_REGISTRY_LENGTH} characters`;
+  // The grammar also allows what no URL can name: port 99999, [:::], 300.1.1.1.
+  if (REGISTRY.test(registry) && URL.canParse(`https://${registry}`)) return undefined;
+  const scheme = /^https?:$/.test(registry) ? `; leave "${registry}//" out` : "";
+  return `the registry ${quoteReference(registry)} is not a host with an optional port${scheme}`;
+}
+
+/** What is wrong with a path within a registry, if anything is; an empty one is wrong. */
+function pathFault(path: string): string | undefined {
+  if (path.length > MAX_REPOSITORY_LENGTH) return `the repository is longer than ${MAX_REPOSITORY_LENGTH} characters`;
+  const component = path.split("/").find((part) => !PATH_COMPONENT.test(part));
+  if (component === undefined) return undefined;
+  if (component === "") return "a part of the path is empty";
+  return `the path component ${quote(component)} is not lower-case letters and digits with single ".", "_", "__" or "-" between them`;
 }
 
 // Docker Hub's older name (reference/normalize.go, legacyDefaultDomain).
@@ -121,7 +144,7 @@ function canonicalRegistry(registry: string): string {
 }
 
 function invalid(text: string, why: string): SealiftError {
-  return new SealiftError("REFERENCE_INVALID", `expected an image reference, got ${quote(text)}: ${why}`, {
+  return new SealiftError("REFERENCE_INVALID", `expected an image reference, got ${quoteReference(text)}: ${why}`, {
     hint: "write it as Docker does: nginx, nginx:1.27, host:5000/team/app:tag, or name@sha256:…",
   });
 }

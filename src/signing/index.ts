@@ -1,5 +1,5 @@
 export { type KeyFiles, readSigner, readVerifier, writeKeyPair } from "./key-files.js";
-export { generateKeyPair, type KeyPairPem } from "./key-pair.js";
+export { generateKeyPair } from "./key-pair.js";
 export { loadSigner } from "./signer.js";
 export { sigstoreBundle } from "./sigstore-bundle.js";
 export { checkSignature, type TrustPolicy } from "./trust-policy.js";

@@ -96,8 +96,7 @@ function encodeSize(field: Buffer, size: number): void {
 
 function decodeSize(field: Uint8Array): number | undefined {
   if (field[0] === 0x80) {
-    const view = Buffer.from(field);
-    const size = view.readUInt32BE(SIZE_LENGTH - 8) * 2 ** 32 + view.readUInt32BE(SIZE_LENGTH - 4);
+    const size = field.subarray(1).reduce((total, byte) => total * 256 + byte, 0);
     return Number.isSafeInteger(size) ? size : undefined;
   }
   const digits = /^ *([0-7]{1,12})[ \0]*$/.exec(Buffer.from(field).toString("latin1"))?.[1];

@@ -1,0 +1,59 @@
+import { describe, expect, test } from "vitest";
+import { digestOf, MAX_CONFIG_SIZE, parseImageConfig } from "../../src/oci/index.js";
+import { failureOf } from "../support/errors.js";
+
+const diffIds = [digestOf(Buffer.from("1")), digestOf(Buffer.from("2"))];
+const config = { os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: diffIds } };
+
+function parse(value: unknown): ReturnType<typeof parseImageConfig> {
+  const bytes = Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
+  return parseImageConfig(bytes, digestOf(bytes));
+}
+
+describe("an image config", () => {
+  test("states a platform and the diffIDs in their order", () => {
+    expect(parse({ ...config, history: [{}], config: { Cmd: ["sh"] } })).toEqual({
+      platform: { os: "linux", architecture: "amd64" },
+      diffIds,
+    });
+  });
+
+  test("may state variant and OS version; empty or null ones are none", () => {
+    expect(parse({ ...config, variant: "v8", "os.version": "10.0.1" }).platform).toEqual({
+      os: "linux",
+      architecture: "amd64",
+      variant: "v8",
+      "os.version": "10.0.1",
+    });
+    expect(parse({ ...config, variant: "", "os.version": null }).platform).toEqual({
+      os: "linux",
+      architecture: "amd64",
+    });
+  });
+
+  test.each([[[]], [null]])("of an image without layers has %j for diffIDs", (diff_ids) => {
+    expect(parse({ ...config, rootfs: { type: "layers", diff_ids } }).diffIds).toEqual([]);
+  });
+
+  test.each([
+    ["no JSON", "config"],
+    ["an array", []],
+    ["no platform", { rootfs: config.rootfs }],
+    ["an empty platform", { ...config, os: "", architecture: "" }],
+    ["no rootfs", { os: "linux", architecture: "amd64" }],
+    ["another rootfs", { ...config, rootfs: { type: "layers+base", diff_ids: [] } }],
+    ["no diffIDs", { ...config, rootfs: { type: "layers" } }],
+    ["a diffID that is none", { ...config, rootfs: { type: "layers", diff_ids: ["sha256:abc"] } }],
+  ])("with %s is refused by its digest", async (_name, value) => {
+    const error = await failureOf(() => parse(value));
+    expect(error.code).toBe("MANIFEST_INVALID");
+    expect(error.message).toMatch(/image config sha256:[0-9a-f]{64}/);
+  });
+
+  test("full of wrong diffIDs has only the first one named, soon", async () => {
+    const many = "0,".repeat(MAX_CONFIG_SIZE / 2 - 100);
+    const text = `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[${many}0]}}`;
+    const { message } = await failureOf(() => parse(text));
+    expect(message).toMatch(/"rootfs\.diff_ids\.0": expected a sha256 or sha512 digest$/);
+  });
+});
