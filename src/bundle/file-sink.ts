@@ -49,9 +49,13 @@ export class FileSink implements RandomAccessSink {
       const { bavail, bsize } = await statfs(this.#partialPath);
       const available = bavail * bsize;
       if (available < size) {
-        throw new SealiftError("NO_SPACE", `expected room for ${size} bytes in ${dirname(this.#path)}, got ${available}`, {
-          hint: "free some room, or choose another medium with --output",
-        });
+        throw new SealiftError(
+          "NO_SPACE",
+          `expected room for ${size} bytes in ${dirname(this.#path)}, got ${available}`,
+          {
+            hint: "free some room, or choose another medium with --output",
+          },
+        );
       }
       await this.#handle.truncate(size);
     } catch (error) {
@@ -115,7 +119,8 @@ async function syncFolder(path: string): Promise<void> {
   try {
     await folder.sync();
   } catch (error) {
-    const unsupported = error instanceof Error && "code" in error && (error.code === "EINVAL" || error.code === "ENOTSUP");
+    const unsupported =
+      error instanceof Error && "code" in error && (error.code === "EINVAL" || error.code === "ENOTSUP");
     if (!unsupported) throw error;
   } finally {
     await folder.close();

@@ -98,9 +98,13 @@ export class FileSource implements RandomAccessSource {
   };
 
   #endError(expected: number, came: number): SealiftError {
-    return new SealiftError("BUNDLE_INVALID", `expected ${quote(this.#path)} to have at least ${expected} bytes, got ${came}`, {
-      hint: "the file was cut off: copy it again from where it was made",
-    });
+    return new SealiftError(
+      "BUNDLE_INVALID",
+      `expected ${quote(this.#path)} to have at least ${expected} bytes, got ${came}`,
+      {
+        hint: "the file was cut off: copy it again from where it was made",
+      },
+    );
   }
 }
 

@@ -78,7 +78,7 @@ export class HashPool implements AsyncDisposable {
     this.#running.delete(worker);
     this.#idle.push(worker);
     if (reply.type === "done") job.resolve(reply);
-    else job.reject(reply.error);
+    else job.reject(Object.assign(new Error(reply.message), { code: reply.code, syscall: reply.syscall }));
     this.#dispatch();
   }
 

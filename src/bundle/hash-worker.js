@@ -12,7 +12,7 @@ import { parentPort } from "node:worker_threads";
  * @property {number} length
  * @property {"sha256" | "sha512"} algorithm
  */
-/** @typedef {{ type: "progress", bytes: number } | { type: "done", hex: string, read: number } | { type: "failed", error: Error }} HashReply */
+/** @typedef {{ type: "progress", bytes: number } | { type: "done", hex: string, read: number } | { type: "failed", message: string, code: unknown, syscall: unknown }} HashReply */
 
 // Small enough to stay in the processor's cache between being read and being
 // hashed, large enough that the read calls do not count.
@@ -29,7 +29,9 @@ port.on("message", (/** @type {HashRequest} */ request) => {
   try {
     port.postMessage(hashRange(request));
   } catch (error) {
-    port.postMessage({ type: "failed", error });
+    // An Error loses its code and syscall when it is posted.
+    const { message, code, syscall } = /** @type {NodeJS.ErrnoException} */ (error);
+    port.postMessage({ type: "failed", message, code, syscall });
   }
 });
 

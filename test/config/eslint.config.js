@@ -23,8 +23,8 @@ export default defineConfig(
       "@typescript-eslint/switch-exhaustiveness-check": "error",
       // Numbers read the same in a message however they are put there.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
-      // A leading underscore says that a parameter is there for the signature's sake.
-      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
+      // A leading underscore says that a parameter is there for the signature's sake, or a lock for its disposal.
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
       // `while (true)` around a read that ends the loop itself is the plainest form of such a loop.
       "@typescript-eslint/no-unnecessary-condition": [
         "error",

@@ -7,6 +7,7 @@ import {
   digestAlgorithm,
   digestHex,
   digestSchema,
+  listOf,
   parseJson,
   sizeSchema,
 } from "../../oci/index.js";
@@ -83,8 +84,8 @@ const imageSchema = z.strictObject({
   requested: z.string().min(1),
   source: z.string().min(1),
   root: descriptorSchema,
-  platforms: z.array(z.string()),
-  omitted: z.array(z.strictObject({ descriptor: descriptorSchema, reason: z.enum(["platform", "foreign-layer"]) })),
+  platforms: listOf(z.string()),
+  omitted: listOf(z.strictObject({ descriptor: descriptorSchema, reason: z.enum(["platform", "foreign-layer"]) })),
 });
 
 const indexSchema = z.strictObject({
@@ -96,8 +97,8 @@ const indexSchema = z.strictObject({
     previous: digestSchema.nullable(),
   }),
   keyId: z.base64(),
-  images: z.array(imageSchema),
-  entries: z.array(z.strictObject({ path: z.string(), digest: digestSchema, size: sizeSchema })),
+  images: listOf(imageSchema),
+  entries: listOf(z.strictObject({ path: z.string(), digest: digestSchema, size: sizeSchema })),
 });
 
 /** The path of a blob in the tar, as the OCI image layout demands (image-layout.md, "Blobs"). */
@@ -146,7 +147,8 @@ function assertEntries(entries: readonly BundleEntry[]): void {
     if (seen.has(path)) throw new SealiftError("BUNDLE_INVALID", `expected each entry once, got ${path} twice`);
     seen.add(path);
   }
-  if (entries.length < fixed.length) throw entryError(entries.length, fixed[entries.length] ?? "", "the end of the list");
+  if (entries.length < fixed.length)
+    throw entryError(entries.length, fixed[entries.length] ?? "", "the end of the list");
 }
 
 function entryError(position: number, expected: string, came: string): SealiftError {

@@ -10,14 +10,24 @@ export {
   type Omission,
   parseBundleIndex,
 } from "./bundle-index.js";
-export { type BundleLayout, headerOf, type PlacedEntry, type PlacedFile, planLayout } from "./layout.js";
+export {
+  type BundleLayout,
+  describeHeader,
+  HEADER_BLOCK_SIZE,
+  headerOf,
+  type PlacedEntry,
+  type PlacedFile,
+  placeFile,
+  planLayout,
+  positionAfter,
+  statedSize,
+} from "./layout.js";
 export {
   chooseLoadable,
   encodeDockerManifest,
   encodeOciIndex,
   encodeOciLayout,
   type LoadableImage,
-  type LoadableManifest,
 } from "./loader-documents.js";
 export {
   BUNDLE_INDEX_PATH,
@@ -25,5 +35,4 @@ export {
   OCI_INDEX_PATH,
   OCI_LAYOUT_PATH,
   SIGNATURE_PATH,
-  SIGSTORE_BUNDLE_PATH,
 } from "./paths.js";

@@ -1,4 +1,12 @@
-import { END_OF_ARCHIVE_SIZE, encodeHeader, headerSize, paddingSize } from "../../tar/index.js";
+import { quote } from "../../errors/index.js";
+import {
+  BLOCK_SIZE,
+  decodeHeader,
+  END_OF_ARCHIVE_SIZE,
+  encodeHeader,
+  headerSize,
+  paddingSize,
+} from "../../tar/index.js";
 import type { BundleEntry } from "./bundle-index.js";
 import { BUNDLE_INDEX_PATH, SIGNATURE_PATH, SIGSTORE_BUNDLE_PATH } from "./paths.js";
 
@@ -36,26 +44,56 @@ export interface PreambleSizes {
   readonly sigstoreBundle: number;
 }
 
+/** Places one file, whose header begins at `headerPosition`. */
+export function placeFile(path: string, size: number, headerPosition: number): PlacedFile {
+  return { path, size, headerPosition, position: headerPosition + headerSize(path) };
+}
+
+/** Where the file after this one has its header. */
+export function positionAfter({ position, size }: PlacedFile): number {
+  return position + size + paddingSize(size);
+}
+
 /**
  * Places every file of a bundle. This is the whole rule of the layout: files in
  * order, each a tar header, its bytes, and zeros up to the next block.
  */
 export function planLayout(sizes: PreambleSizes, entries: readonly BundleEntry[]): BundleLayout {
-  let next = 0;
-  const place = (path: string, size: number): PlacedFile => {
-    const headerPosition = next;
-    const position = headerPosition + headerSize(path);
-    next = position + size + paddingSize(size);
-    return { path, size, headerPosition, position };
-  };
-  const index = place(BUNDLE_INDEX_PATH, sizes.index);
-  const signature = place(SIGNATURE_PATH, sizes.signature);
-  const sigstoreBundle = place(SIGSTORE_BUNDLE_PATH, sizes.sigstoreBundle);
-  const placed = entries.map((entry) => ({ ...place(entry.path, entry.size), entry }));
-  return { index, signature, sigstoreBundle, entries: placed, endPosition: next, size: next + END_OF_ARCHIVE_SIZE };
+  const index = placeFile(BUNDLE_INDEX_PATH, sizes.index, 0);
+  const signature = placeFile(SIGNATURE_PATH, sizes.signature, positionAfter(index));
+  const sigstoreBundle = placeFile(SIGSTORE_BUNDLE_PATH, sizes.sigstoreBundle, positionAfter(signature));
+  let endPosition = positionAfter(sigstoreBundle);
+  const placed = entries.map((entry) => {
+    const file = { ...placeFile(entry.path, entry.size, endPosition), entry };
+    endPosition = positionAfter(file);
+    return file;
+  });
+  return { index, signature, sigstoreBundle, entries: placed, endPosition, size: endPosition + END_OF_ARCHIVE_SIZE };
 }
 
 /** The tar header that belongs at a file's `headerPosition`. */
 export function headerOf(file: PlacedFile): Uint8Array {
   return encodeHeader(file.path, file.size);
+}
+
+/** How many bytes {@link statedSize} and {@link describeHeader} look at. */
+export const HEADER_BLOCK_SIZE = BLOCK_SIZE;
+
+/**
+ * The size in bytes that a header block states for the file `path`; undefined if
+ * the block is anything but the header that a bundle has for a file of that
+ * path and size.
+ */
+export function statedSize(block: Uint8Array, path: string): number | undefined {
+  const header = decodeHeader(block);
+  const isExpected = header !== undefined && Buffer.compare(block, encodeHeader(path, header.size)) === 0;
+  return isExpected ? header.size : undefined;
+}
+
+/** What stands where a header should, for messages. */
+export function describeHeader(block: Uint8Array): string {
+  const header = decodeHeader(block);
+  if (header !== undefined) return `the header of ${quote(header.name)} (${header.size} bytes)`;
+  if (block.length === 0) return "nothing";
+  return block.every((byte) => byte === 0) ? "zeros" : "bytes that are no tar header";
 }

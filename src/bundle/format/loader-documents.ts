@@ -33,9 +33,7 @@ export function encodeOciIndex(images: readonly BundleImage[]): Uint8Array {
     size: root.size,
     annotations: { "io.containerd.image.name": name, "org.opencontainers.image.ref.name": name },
   }));
-  return Buffer.from(
-    JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests }),
-  );
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests }));
 }
 
 /**
@@ -58,6 +56,8 @@ export function encodeDockerManifest(images: readonly LoadableImage[]): Uint8Arr
  * whole `docker load`, so an image without one for Linux has none.
  */
 export function chooseLoadable(manifests: readonly LoadableManifest[]): LoadableManifest | undefined {
-  const linux = manifests.filter(({ platform, config }) => platform.os === "linux" && isImageConfigMediaType(config.mediaType));
+  const linux = manifests.filter(
+    ({ platform, config }) => platform.os === "linux" && isImageConfigMediaType(config.mediaType),
+  );
   return linux.find(({ platform }) => platform.architecture === "amd64") ?? linux[0];
 }

@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto";
+import { EventEmitter } from "node:events";
+import { type FileHandle, open } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { HashPool } from "../../src/bundle/hash-pool.js";
+import { TempFolder } from "../support/temp-folder.js";
+
+const bytes = Buffer.alloc(500_000, "some bytes ");
+
+// A thread that dies cannot be had on demand: for one test, these stand in for threads.
+const { stub } = vi.hoisted(() => ({ stub: { workers: undefined as StubWorker[] | undefined } }));
+vi.mock("node:worker_threads", async (original) => {
+  const actual = await original<typeof import("node:worker_threads")>();
+  function Worker(...args: ConstructorParameters<typeof actual.Worker>): unknown {
+    return stub.workers === undefined ? new actual.Worker(...args) : new StubWorker(stub.workers);
+  }
+  return { ...actual, Worker };
+});
+
+class StubWorker extends EventEmitter {
+  readonly requests: unknown[] = [];
+  isTerminated = false;
+
+  constructor(all: StubWorker[]) {
+    super();
+    all.push(this);
+  }
+
+  postMessage(request: unknown): void {
+    this.requests.push(request);
+  }
+
+  async terminate(): Promise<number> {
+    this.isTerminated = true;
+    return 1;
+  }
+}
+
+describe("a hash pool", () => {
+  let folder: TempFolder;
+  let file: FileHandle;
+  beforeAll(async () => {
+    folder = await TempFolder.create();
+    file = await open(folder.file("file"), "w+");
+    await file.writeFile(bytes);
+  });
+  afterAll(async () => {
+    await file.close();
+    await folder[Symbol.asyncDispose]();
+  });
+
+  function range(position: number, length: number): Parameters<HashPool["hash"]>[0] {
+    return { fd: file.fd, position, length, algorithm: "sha256" };
+  }
+
+  test("hashes ranges, and says how much there was of them", async () => {
+    await using pool = new HashPool();
+    const sha256 = (part: Uint8Array): string => createHash("sha256").update(part).digest("hex");
+    const results = await Promise.all([
+      pool.hash(range(0, bytes.length)),
+      pool.hash(range(7, 300_000)),
+      pool.hash(range(400_000, 200_000)),
+      pool.hash(range(900_000, 10)),
+      pool.hash({ ...range(0, 10), algorithm: "sha512" }),
+    ]);
+    expect(results).toMatchObject([
+      { hex: sha256(bytes), read: 500_000 },
+      { hex: sha256(bytes.subarray(7, 300_007)), read: 300_000 },
+      { hex: sha256(bytes.subarray(400_000)), read: 100_000 },
+      { hex: sha256(Buffer.alloc(0)), read: 0 },
+      { hex: createHash("sha512").update(bytes.subarray(0, 10)).digest("hex"), read: 10 },
+    ]);
+  });
+
+  test("keeps what a failed call says, and goes on", async () => {
+    await using pool = new HashPool();
+    await using directory = { handle: await open(folder.path), [Symbol.asyncDispose]: () => directory.handle.close() };
+    const failing = pool.hash({ ...range(0, 10), fd: directory.handle.fd });
+    await expect(failing).rejects.toMatchObject({ code: "EISDIR", syscall: "read" });
+    await expect(failing).rejects.toThrow(/^EISDIR: /);
+    await expect(failing).rejects.toBeInstanceOf(Error);
+    expect(await pool.hash(range(0, 10))).toMatchObject({ read: 10 });
+  });
+
+  test("that is closed takes nothing more, and may be closed again", async () => {
+    const pool = new HashPool();
+    await pool.hash(range(0, 10));
+    await pool[Symbol.asyncDispose]();
+    await expect(pool.hash(range(0, 10))).rejects.toThrow("the hash pool is closed");
+    await pool[Symbol.asyncDispose]();
+  });
+
+  test("that was never used has nothing to close", async () => {
+    await new HashPool()[Symbol.asyncDispose]();
+  });
+
+  test("with a thread that dies fails all that runs or waits, and all that comes", async () => {
+    const workers = (stub.workers = [] as StubWorker[]);
+    try {
+      const pool = new HashPool();
+      const jobs = Array.from({ length: 20 }, () => pool.hash(range(0, 10)));
+      const settled = Promise.allSettled(jobs);
+      // No more threads than processors, eight at most; the rest waits.
+      expect(workers.length).toBeLessThanOrEqual(8);
+      expect(workers.map(({ requests }) => requests.length)).toEqual(workers.map(() => 1));
+
+      workers[0]?.emit("error", new Error("out of memory"));
+      for (const result of await settled) {
+        expect(result).toMatchObject({ status: "rejected", reason: { message: "out of memory" } });
+      }
+      await expect(pool.hash(range(0, 10))).rejects.toThrow("out of memory");
+      // A late answer of another thread changes nothing.
+      workers[1]?.emit("message", { type: "done", hex: "", read: 0 });
+      await pool[Symbol.asyncDispose]();
+      expect(workers.every(({ isTerminated }) => isTerminated)).toBe(true);
+    } finally {
+      stub.workers = undefined;
+    }
+  });
+});
