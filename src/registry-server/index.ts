@@ -1,0 +1,3 @@
+export type { Quirks } from "./quirks.js";
+export { type RegistryServer, startRegistry } from "./server.js";
+export type { MemoryStorage } from "./storage.js";

@@ -1,0 +1,29 @@
+/** Where a registry is reached. */
+export interface RegistryHost {
+  /** As it stands in references: `docker.io`, `localhost:5000`. */
+  readonly registry: string;
+  /** Host and, if it is not the default, port of the registry's API. */
+  readonly host: string;
+  /** Scheme and host: `https://registry-1.docker.io`. */
+  readonly origin: string;
+}
+
+// Docker Hub's API does not live at the name its images bear
+// (https://github.com/distribution/reference, normalize.go; moby registry/config.go).
+const DOCKER_HUB = "docker.io";
+const DOCKER_HUB_HOST = "registry-1.docker.io";
+
+/** Where the registry of a reference is reached; `plainHttp` says with which hosts no TLS is spoken. */
+export function registryHost(registry: string, plainHttp: (host: string) => boolean): RegistryHost {
+  const host = registry === DOCKER_HUB ? DOCKER_HUB_HOST : registry;
+  return { registry, host, origin: new URL(`${plainHttp(host) ? "http" : "https"}://${host}`).origin };
+}
+
+/**
+ * Whether a host, with or without a port, is this machine: what docker and
+ * containerd speak plain HTTP with unasked.
+ */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/:[0-9]+$/, "");
+  return name === "localhost" || name === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(name);
+}

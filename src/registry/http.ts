@@ -1,0 +1,116 @@
+import type { Readable } from "node:stream";
+import { Agent, type Dispatcher } from "undici";
+import { connectionError } from "./connection-error.js";
+import { LARGE_READS } from "./socket-reads.js";
+
+/** How long a server may be silent, in milliseconds. */
+export interface Timeouts {
+  /** After a request, until the answer's headers. */
+  readonly headers: number;
+  /** Within an answer's body, from one byte to the next. */
+  readonly body: number;
+  /** After an upload, until the answer's headers: the registry stores the blob meanwhile. */
+  readonly commit: number;
+}
+
+const DEFAULT_TIMEOUTS: Timeouts = {
+  // A registry that mirrors another may fetch a layer before it says a word.
+  headers: 5 * 60_000,
+  // A body that has begun comes from a disk; a link that is lost for a minute is lost.
+  body: 60_000,
+  // A registry may copy and hash the whole of a large blob before it answers.
+  commit: 15 * 60_000,
+};
+
+// undici's 64 KiB would stop the socket after every chunk.
+const HIGH_WATER_MARK = 1024 * 1024;
+
+/** One HTTP request. */
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly url: URL;
+  /** Completes `expected …` in messages. */
+  readonly wanted: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | Readable | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The answer to a request. Its body must be read to its end, destroyed, or discarded. */
+export interface Answer {
+  readonly status: number;
+  /** Who answered. */
+  readonly url: URL;
+  readonly body: Readable;
+  /** The value of a header, named in lower case; several are joined by commas (RFC 9110 section 5.3). */
+  readonly header: (name: string) => string | undefined;
+  /** What a failure of the body means: the error to throw in its place. */
+  readonly failure: (cause: unknown) => unknown;
+  /** Lets go of the body; a short one is read, so that the connection can be used again. */
+  readonly discard: () => void;
+}
+
+/**
+ * Sends single requests, without credentials, redirects or second tries of its
+ * own, over connections it keeps open.
+ *
+ * There are as many connections as requests at a time: with fewer, an upload
+ * that reads from a download could wait for a connection which that download
+ * holds. How much happens at a time is the caller's choice.
+ */
+export class HttpClient implements AsyncDisposable {
+  readonly #agent = new Agent({ connect: LARGE_READS });
+  readonly #timeouts: Timeouts;
+
+  constructor(timeouts: Partial<Timeouts> = {}) {
+    this.#timeouts = { ...DEFAULT_TIMEOUTS, ...timeouts };
+  }
+
+  /** @throws SealiftError `UNREACHABLE`; or the signal's reason. */
+  async exchange(request: HttpRequest): Promise<Answer> {
+    const { method, url, wanted, body, signal } = request;
+    const failure = (cause: unknown): unknown =>
+      signal?.aborted ? signal.reason : connectionError(cause, wanted, url.host);
+    try {
+      const response = await this.#agent.request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method,
+        // A blob's digest is that of its bytes as they are stored, not as a server may compress them.
+        headers: { "user-agent": "sealift", "accept-encoding": "identity", ...request.headers },
+        body: body ?? null,
+        signal: signal ?? null,
+        headersTimeout: method === "PUT" || method === "PATCH" ? this.#timeouts.commit : this.#timeouts.headers,
+        bodyTimeout: this.#timeouts.body,
+        highWaterMark: HIGH_WATER_MARK,
+        // By default, undici gives up the connection after a HEAD; an import sends hundreds.
+        reset: false,
+      });
+      return answerOf(response, url, failure);
+    } catch (cause) {
+      throw failure(cause);
+    }
+  }
+
+  /** Cuts all connections, and so ends all requests that are under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy();
+  }
+}
+
+function answerOf(response: Dispatcher.ResponseData, url: URL, failure: (cause: unknown) => unknown): Answer {
+  const { statusCode, headers, body } = response;
+  // Whoever reads the body listens; who discards it does not care.
+  body.on("error", () => undefined);
+  return {
+    status: statusCode,
+    url,
+    body,
+    header: (name) => {
+      const value = headers[name];
+      return Array.isArray(value) ? value.join(", ") : value;
+    },
+    failure,
+    discard: () => void body.dump().catch(() => undefined),
+  };
+}

@@ -1,0 +1,3 @@
+export { RegistryClient, type RegistryClientOptions } from "./client.js";
+export { type CredentialLookup, dockerCredentials } from "./credentials.js";
+export type { RegistryRepository } from "./repository.js";

@@ -1,0 +1,64 @@
+import type { Op } from "../ports/index.js";
+import type { RegistryHost } from "./host.js";
+import type { Answer } from "./http.js";
+import type { Call, Transport } from "./transport.js";
+
+/** A call to one repository: what {@link Remote} does not know of it. */
+export type RepositoryCall = Omit<Call, "host" | "scopes" | "signal"> & {
+  readonly op?: Op | undefined;
+  /** By default, what reading the repository takes. */
+  readonly scopes?: readonly string[];
+};
+
+/** One repository of one registry. */
+export class Remote {
+  readonly host: RegistryHost;
+  /** Its path within the registry: `library/nginx`. */
+  readonly repository: string;
+  readonly #transport: Transport;
+
+  constructor(transport: Transport, host: RegistryHost, repository: string) {
+    this.#transport = transport;
+    this.host = host;
+    this.repository = repository;
+  }
+
+  /** As it stands in references: `docker.io/library/nginx`. */
+  get name(): string {
+    return `${this.host.registry}/${this.repository}`;
+  }
+
+  /** What reading takes (https://distribution.github.io/distribution/spec/auth/scope/). */
+  get pullScope(): string {
+    return `repository:${this.repository}:pull`;
+  }
+
+  /** What writing takes; registries want to be asked for both. */
+  get pushScope(): string {
+    return `repository:${this.repository}:pull,push`;
+  }
+
+  /** The URL of something in the repository: `manifests/latest`. */
+  url(path: string): URL {
+    return new URL(`/v2/${this.repository}/${path}`, this.host.origin);
+  }
+
+  /** Sends a request, again if that may help; errors as {@link Transport.request}. */
+  async request(call: RepositoryCall): Promise<Answer> {
+    return await this.#transport.request(this.#complete(call));
+  }
+
+  /** Sends a request; errors as {@link Transport.requestOnce}. */
+  async requestOnce(call: RepositoryCall): Promise<Answer> {
+    return await this.#transport.requestOnce(this.#complete(call));
+  }
+
+  /** Calls `attempt` again if its error says that that may help. */
+  async retry<T>(attempt: () => Promise<T>, op: Op | undefined): Promise<T> {
+    return await this.#transport.retry(attempt, op?.signal);
+  }
+
+  #complete({ op, ...call }: RepositoryCall): Call {
+    return { scopes: [this.pullScope], ...call, host: this.host, signal: op?.signal };
+  }
+}

@@ -1,0 +1,19 @@
+import { isSealiftError } from "../errors/index.js";
+import { refusingAnswer } from "./answer-error.js";
+import { isTransientConnectionError } from "./connection-error.js";
+
+/**
+ * The milliseconds to wait at least before what failed with `error` is tried
+ * again; undefined if another try would end the same.
+ */
+export function minRetryDelay(error: unknown): number | undefined {
+  const answer = refusingAnswer(error);
+  if (answer !== undefined) return isTransientStatus(answer.status) ? answer.retryAfter : undefined;
+  return isSealiftError(error, "UNREACHABLE") && isTransientConnectionError(error.cause) ? 0 : undefined;
+}
+
+// 499 and 522 come from nginx and from Cloudflare, when a connection behind
+// them was lost. 501 says that the method will never be known.
+function isTransientStatus(status: number): boolean {
+  return status === 408 || status === 429 || status === 499 || (status >= 500 && status !== 501);
+}

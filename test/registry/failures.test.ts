@@ -1,0 +1,174 @@
+import { createServer } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { type RegistryClient, type RegistryClientOptions, type RegistryRepository } from "../../src/registry/index.js";
+import { type Quirks, type RegistryServer, startRegistry } from "../../src/registry-server/index.js";
+import { containing, impatientClient, LAYER, MANIFEST, matching, readAll, startedRegistry } from "./fixture.js";
+
+let registry: RegistryServer;
+let client: RegistryClient;
+let waits: number[];
+
+afterEach(async () => {
+  await client[Symbol.asyncDispose]();
+  await registry.close();
+});
+
+async function given(quirks: Quirks, options: RegistryClientOptions = {}): Promise<RegistryRepository> {
+  registry = await startedRegistry(quirks);
+  waits = [];
+  const sleep = async (milliseconds: number): Promise<void> => void waits.push(milliseconds);
+  client = impatientClient({ retry: { sleep }, ...options });
+  return client.repository(registry.host, "app");
+}
+
+const BLOB = `/v2/app/blobs/${LAYER.descriptor.digest}`;
+
+describe("trying again", () => {
+  test("outlasts a registry that restarts", async () => {
+    const app = await given({ unavailable: 2 });
+    expect(await readAll(await app.fetchBlob(LAYER.descriptor))).toEqual(LAYER.bytes);
+    expect(registry.requestLines()).toEqual([`GET ${BLOB} 503`, `GET ${BLOB} 503`, `GET ${BLOB} 200`]);
+    expect(waits).toHaveLength(2);
+  });
+
+  test("ends after three times", async () => {
+    const app = await given({ unavailable: 9 });
+    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({
+      code: "UNREACHABLE",
+      message: containing("got 503 Service Unavailable from 127.0.0.1"),
+    });
+    expect(registry.requests).toHaveLength(3);
+  });
+
+  test("waits as long as the registry asks", async () => {
+    const app = await given({ rateLimited: { times: 1, retryAfter: "7" } });
+    await app.fetchManifest(MANIFEST.descriptor);
+    expect(waits).toEqual([7000]);
+  });
+
+  test("waits until the time the registry names", async () => {
+    const retryAfter = new Date(Date.now() + 30_000).toUTCString();
+    const app = await given({ rateLimited: { times: 1, retryAfter } });
+    await app.fetchManifest(MANIFEST.descriptor);
+    expect(waits[0]).toBeGreaterThan(20_000);
+    expect(waits[0]).toBeLessThanOrEqual(30_000);
+  });
+
+  test("does not wait for a time it cannot read", async () => {
+    const app = await given({ rateLimited: { times: 1, retryAfter: "soon" } });
+    await app.fetchManifest(MANIFEST.descriptor);
+    expect(waits[0]).toBeLessThanOrEqual(500);
+  });
+
+  test("a limit that stays is an error with advice", async () => {
+    const app = await given({ rateLimited: { times: 9, retryAfter: "1" } });
+    await expect(app.fetchManifest(MANIFEST.descriptor)).rejects.toMatchObject({
+      code: "DENIED",
+      message: containing("429 Too Many Requests"),
+      hint: containing("docker login"),
+    });
+  });
+
+  test("does not help against what is absent", async () => {
+    const app = await given({});
+    await expect(app.resolve({ registry: registry.host, repository: "app", tag: "2" })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: `expected manifest 2 of ${registry.host}/app, got 404 Not Found from ${registry.host}`,
+    });
+    expect(registry.requests).toHaveLength(1);
+  });
+});
+
+describe("an error's words", () => {
+  const flood = "x".repeat(30_000_000);
+
+  test.each<[string, string, RegExp]>([
+    ["HTML", "<html>\r\n<h1>Bad gateway</h1></html>", /: "<html> <h1>Bad gateway<\/h1><\/html>"$/],
+    ["nothing", "", /got 404 Not Found from 127\.0\.0\.1:\d+$/],
+    ["terminal controls", "\u001b[2J\u0007", /: "\\u001b\[2J\\u0007"$/],
+    ["JSON of another form", '{"errors":"no"}', /: "\{\\"errors\\":\\"no\\"\}"$/],
+    ["codes that are no text", '{"errors":[{"code":7,"message":{}}]}', /127\.0\.0\.1:\d+$/],
+    ["a flood", flood, /: "x{200}…"$/],
+    ["many errors", JSON.stringify({ errors: Array(9).fill({ code: "A", message: "b" }) }), /: A "b"; A "b"; A "b"$/],
+  ])("may be %s", async (_what, errorBody, expected) => {
+    const app = await given({ missingBlobs: true, errorBody });
+    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: matching(expected),
+    });
+  });
+});
+
+describe("no answer", () => {
+  async function givenDeadHost(): Promise<RegistryRepository> {
+    await given({});
+    const { host } = await startRegistry().then(async (dead) => {
+      await dead.close();
+      return dead;
+    });
+    return client.repository(host, "app");
+  }
+
+  test("from a port where nobody listens", async () => {
+    const app = await givenDeadHost();
+    await expect(app.fetchManifest(MANIFEST.descriptor)).rejects.toMatchObject({
+      code: "UNREACHABLE",
+      message: containing("ECONNREFUSED"),
+      hint: containing("check that the registry runs"),
+    });
+    expect(waits).toHaveLength(2);
+  });
+
+  test("from a registry without TLS that is asked with it", async () => {
+    const app = await given({}, { plainHttp: () => false });
+    await expect(app.fetchManifest(MANIFEST.descriptor)).rejects.toMatchObject({
+      code: "UNREACHABLE",
+      hint: containing("plain HTTP"),
+    });
+    expect(waits).toEqual([]);
+  });
+
+  test("from something that is no registry", async () => {
+    await given({});
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.on("data", () => socket.end("500 5.5.1 Command unrecognized\r\n"));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      const app = client.repository(`127.0.0.1:${(server.address() as { port: number }).port}`, "app");
+      await expect(app.fetchManifest(MANIFEST.descriptor)).rejects.toMatchObject({
+        code: "UNREACHABLE",
+        hint: containing("is a registry"),
+      });
+      expect(waits).toEqual([]);
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+});
+
+describe("the signal", () => {
+  test("ends a request that nobody answers", async () => {
+    const app = await given({ silent: true });
+    const controller = new AbortController();
+    const fetched = app.fetchManifest(MANIFEST.descriptor, { signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("stop")), 20);
+    await expect(fetched).rejects.toThrow("stop");
+  });
+
+  test("ends a blob on its way", async () => {
+    const app = await given({ stalledBlobs: true });
+    const controller = new AbortController();
+    const blob = await app.fetchBlob(LAYER.descriptor, { signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("stop")), 20);
+    await expect(readAll(blob)).rejects.toThrow("stop");
+  });
+
+  test("that came before ends everything before it begins", async () => {
+    const app = await given({});
+    const signal = AbortSignal.abort(new Error("stop"));
+    await expect(app.fetchBlob(LAYER.descriptor, { signal })).rejects.toThrow("stop");
+    expect(registry.requests).toEqual([]);
+  });
+});
