@@ -16,7 +16,14 @@ export {
 } from "./composition.js";
 export { type ErrorCode, type ExitCode, exitCodeOf, isSealiftError, SealiftError } from "./errors/index.js";
 export { type Digest, type Platform, parsePlatform, parseReference, type Reference } from "./oci/index.js";
-export type { ExportResult, ImageFailure, ImportedImage, ImportResult, InspectResult, VerifyResult } from "./operations/index.js";
+export type {
+  ExportResult,
+  ImageFailure,
+  ImportedImage,
+  ImportResult,
+  InspectResult,
+  VerifyResult,
+} from "./operations/index.js";
 export type { EventListener, OperationEvent, SignatureVerifier, Signer } from "./ports/index.js";
 export {
   type KeyFiles,

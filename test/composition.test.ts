@@ -70,7 +70,9 @@ describe("the main job: registry, bundle, verify, registry", () => {
 
     const imported = await importFile(scene.bundle, { trust: scene.keys.trust, to: scene.far.host });
     expect(imported.blobs.mounted).toBe(1);
-    const uploads = scene.far.requestLines().filter((line) => line.startsWith("PUT") && line.includes(encodeURIComponent(shared)));
+    const uploads = scene.far
+      .requestLines()
+      .filter((line) => line.startsWith("PUT") && line.includes(encodeURIComponent(shared)));
     expect(uploads).toHaveLength(1);
   });
 
@@ -107,10 +109,12 @@ describe("the main job: registry, bundle, verify, registry", () => {
     const first = await scene.export(["library/base:1.0", "team/app:2.0"]);
     const second = await scene.export(["team/app:2.0", "library/base:1.0"], { output: again });
     expect(second.indexDigest).toBe(first.indexDigest);
-    const [a, b] = await Promise.all([scene.bundle, again].map(async (path) => {
-      const bytes = await readFile(path);
-      return bytes.subarray(bytes.indexOf("oci-layout\0"));
-    }));
+    const [a, b] = await Promise.all(
+      [scene.bundle, again].map(async (path) => {
+        const bytes = await readFile(path);
+        return bytes.subarray(bytes.indexOf("oci-layout\0"));
+      }),
+    );
     expect(a?.length).toBeGreaterThan(700_000);
     expect(b?.equals(a ?? Buffer.alloc(0))).toBe(true);
   });

@@ -71,9 +71,13 @@ export class BundleContent {
     for (const blob of graph.blobs) this.locate(blob);
     const unstated = graph.foreignLayers.find(({ digest }) => !omitted.has(digest));
     if (unstated !== undefined) {
-      throw new SealiftError("BUNDLE_INVALID", `expected the index to state the omission of foreign layer ${unstated.digest} of ${image.name}, got nothing`, {
-        hint: "an image in it is not whole: export it again",
-      });
+      throw new SealiftError(
+        "BUNDLE_INVALID",
+        `expected the index to state the omission of foreign layer ${unstated.digest} of ${image.name}, got nothing`,
+        {
+          hint: "an image in it is not whole: export it again",
+        },
+      );
     }
     return graph;
   }
@@ -82,7 +86,10 @@ export class BundleContent {
   async read(descriptor: Descriptor, maxSize: number): Promise<Uint8Array> {
     const { position, size } = this.locate(descriptor);
     if (size > maxSize) {
-      throw new SealiftError("BUNDLE_INVALID", `expected ${descriptor.digest} to have at most ${maxSize} bytes, got ${size}`);
+      throw new SealiftError(
+        "BUNDLE_INVALID",
+        `expected ${descriptor.digest} to have at most ${maxSize} bytes, got ${size}`,
+      );
     }
     const bytes = await this.#bundle.source.read(position, size);
     assertDigest(descriptor.digest, digestOf(bytes, digestAlgorithm(descriptor.digest)), `entry ${descriptor.digest}`);

@@ -93,7 +93,14 @@ function describeImage({ requested, name, repository, graph }: CollectedImage): 
     ...graph.omittedManifests.map((descriptor) => ({ descriptor, reason: "platform" as const })),
     ...graph.foreignLayers.map((descriptor) => ({ descriptor, reason: "foreign-layer" as const })),
   ];
-  return { name, requested, source: repository, root: { mediaType, digest, size }, platforms: [...new Set(platforms)], omitted };
+  return {
+    name,
+    requested,
+    source: repository,
+    root: { mediaType, digest, size },
+    platforms: [...new Set(platforms)],
+    omitted,
+  };
 }
 
 // A manifest with a layer that is left out cannot be loaded, and would break the load of all the others.
@@ -109,9 +116,13 @@ function loadable({ name, graph }: CollectedImage): LoadableImage[] {
 function addEntry(entries: Map<Digest, BundleEntry>, { digest, size }: Descriptor): void {
   const other = entries.get(digest);
   if (other !== undefined && other.size !== size) {
-    throw new SealiftError("SIZE_MISMATCH", `expected one size for ${digest}, got ${other.size} and ${size} from two manifests`, {
-      hint: "one of the images states a wrong size: ask whoever published them",
-    });
+    throw new SealiftError(
+      "SIZE_MISMATCH",
+      `expected one size for ${digest}, got ${other.size} and ${size} from two manifests`,
+      {
+        hint: "one of the images states a wrong size: ask whoever published them",
+      },
+    );
   }
   entries.set(digest, { path: blobPath(digest), digest, size });
 }

@@ -120,7 +120,8 @@ async function collect(
   const root = await source.resolve(reference, op);
   const reader = {
     manifest: (descriptor: Descriptor) => once(manifests, descriptor, () => source.fetchManifest(descriptor, op)),
-    config: (descriptor: Descriptor) => once(configs, descriptor, () => readBlob(source, descriptor, MAX_CONFIG_SIZE, op)),
+    config: (descriptor: Descriptor) =>
+      once(configs, descriptor, () => readBlob(source, descriptor, MAX_CONFIG_SIZE, op)),
   };
   const graph = await walkImage(root, reader, selectPlatforms(options.platforms));
   assertPlatforms(name, options.platforms, graph);

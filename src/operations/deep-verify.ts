@@ -58,7 +58,10 @@ export async function verifyLayers(
   return new Set(layers.keys());
 }
 
-async function layersOf({ descriptor, manifest, platform }: PlatformManifest, content: BundleContent): Promise<Layer[]> {
+async function layersOf(
+  { descriptor, manifest, platform }: PlatformManifest,
+  content: BundleContent,
+): Promise<Layer[]> {
   // Signatures and attestations have no file system to unpack.
   if (platform === undefined || isUnknownPlatform(platform)) return [];
   const { diffIds } = parseImageConfig(await content.read(manifest.config, MAX_CONFIG_SIZE), manifest.config.digest);

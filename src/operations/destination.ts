@@ -36,9 +36,13 @@ export function routeImages(images: readonly BundleImage[], root: DestinationRoo
     const name = formatReference(destination);
     const other = taken.get(name);
     if (other !== undefined && other.root.digest !== image.root.digest) {
-      throw new SealiftError("USAGE", `expected each image to get a name of its own, but ${other.name} and ${image.name} would both arrive as ${name}`, {
-        hint: "export them into two bundles, and import these with different prefixes: --to REGISTRY/PREFIX",
-      });
+      throw new SealiftError(
+        "USAGE",
+        `expected each image to get a name of its own, but ${other.name} and ${image.name} would both arrive as ${name}`,
+        {
+          hint: "export them into two bundles, and import these with different prefixes: --to REGISTRY/PREFIX",
+        },
+      );
     }
     taken.set(name, image);
     return { image, destination };

@@ -107,7 +107,11 @@ async function writeFile(sink: RandomAccessSink, file: PlacedFile, bytes: Uint8A
   await sink.write(file.headerPosition, Buffer.concat([headerOf(file), bytes]));
 }
 
-async function downloadAll(pending: readonly PendingDownload[], sink: RandomAccessSink, options: ExportOptions): Promise<void> {
+async function downloadAll(
+  pending: readonly PendingDownload[],
+  sink: RandomAccessSink,
+  options: ExportOptions,
+): Promise<void> {
   const bytes = pending.reduce((sum, { placed }) => sum + placed.size, 0);
   options.onEvent({ type: "total", bytes, blobs: pending.length });
   // The largest first, so that no long one begins when the others are done.

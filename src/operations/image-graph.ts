@@ -160,5 +160,8 @@ class Walk {
 }
 
 function boundless(descriptor: Descriptor, what: string): SealiftError {
-  return new SealiftError("MANIFEST_INVALID", `expected an image of ordinary size, got ${what}, at ${descriptor.digest}`);
+  return new SealiftError(
+    "MANIFEST_INVALID",
+    `expected an image of ordinary size, got ${what}, at ${descriptor.digest}`,
+  );
 }

@@ -111,7 +111,11 @@ async function bring(
   const op = signal === undefined ? {} : { signal };
   const { digest, size } = descriptor;
   if (await destination.has(descriptor, op)) return "present";
-  if (stored !== undefined && isBlobMounter(destination) && (await destination.mountBlob(descriptor, stored.reference, op))) {
+  if (
+    stored !== undefined &&
+    isBlobMounter(destination) &&
+    (await destination.mountBlob(descriptor, stored.reference, op))
+  ) {
     return "mounted";
   }
   onEvent({ type: "blob-started", digest, bytes: size });

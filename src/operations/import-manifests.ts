@@ -32,10 +32,15 @@ export async function tagRoot({ graph, repository, routed }: ImportTarget, op: O
 
 // distribution, for one, takes an index only when it has every child of it:
 // https://github.com/distribution/distribution/blob/v2.8.3/registry/storage/manifestlisthandler.go
-function sparseIndexError(error: unknown, name: string, { platformManifests, omittedManifests }: ImportTarget["graph"]): unknown {
+function sparseIndexError(
+  error: unknown,
+  name: string,
+  { platformManifests, omittedManifests }: ImportTarget["graph"],
+): unknown {
   if (!(error instanceof SealiftError) || error.exitCode !== 4 || error.code === "UNREACHABLE") return error;
   const [child] = platformManifests;
-  const alone = child === undefined ? "" : `, or export one platform alone by its own digest: ${name}@${child.descriptor.digest}`;
+  const alone =
+    child === undefined ? "" : `, or export one platform alone by its own digest: ${name}@${child.descriptor.digest}`;
   return new SealiftError(
     error.code,
     `${error.message}; the bundle holds the index of ${name} without ${omittedManifests.length} of its children, and not every registry takes that`,

@@ -34,7 +34,8 @@ export interface OpenBundle {
 // A P-256 signature in DER takes at most 72 bytes; anything near this is no signature.
 const MAX_SIGNATURE_SIZE = 512;
 
-const HINT_COPY_AGAIN = "do not use this file: copy the bundle again from where it was made, and find out what changed it";
+const HINT_COPY_AGAIN =
+  "do not use this file: copy the bundle again from where it was made, and find out what changed it";
 
 /**
  * Reads and checks what comes first in a bundle: the index and its signature.
@@ -48,9 +49,13 @@ export async function openBundle(source: RandomAccessSource, trust: TrustPolicy)
   const signedBy = checkSignature(trust, indexFile.bytes, signatureFile.bytes);
   const index = parseBundleIndex(indexFile.bytes);
   if (signedBy !== undefined && signedBy.keyId !== index.keyId) {
-    throw new SealiftError("BUNDLE_INVALID", `expected the index to name the key that signed it, ${signedBy.keyId}, got ${quote(index.keyId)}`, {
-      hint: "do not use this bundle: whoever signed it did not make it with Sealift",
-    });
+    throw new SealiftError(
+      "BUNDLE_INVALID",
+      `expected the index to name the key that signed it, ${signedBy.keyId}, got ${quote(index.keyId)}`,
+      {
+        hint: "do not use this bundle: whoever signed it did not make it with Sealift",
+      },
+    );
   }
   const indexDigest = digestOf(indexFile.bytes);
   const sizes = {
@@ -90,7 +95,12 @@ export async function assertLayout(bundle: OpenBundle): Promise<void> {
   }
   await assertBytes(source, end, new Uint8Array(layout.size - end), "the zeros that end the tar");
   const { position } = layout.sigstoreBundle;
-  await assertBytes(source, position, sigstoreBundle(signature, indexDigest, index.keyId), "the Sigstore bundle of the signature");
+  await assertBytes(
+    source,
+    position,
+    sigstoreBundle(signature, indexDigest, index.keyId),
+    "the Sigstore bundle of the signature",
+  );
 }
 
 /** Whether a file begins as a bundle does, be it whole or not. */
@@ -109,7 +119,12 @@ interface FirstFile {
   readonly next: number;
 }
 
-async function readFirstFile(source: RandomAccessSource, start: number, path: string, maxSize: number): Promise<FirstFile> {
+async function readFirstFile(
+  source: RandomAccessSource,
+  start: number,
+  path: string,
+  maxSize: number,
+): Promise<FirstFile> {
   const block = await readBlock(source, start);
   const size = statedSize(block, path);
   if (size === undefined) {
@@ -140,7 +155,9 @@ async function assertGap(source: RandomAccessSource, end: number, file: PlacedFi
   const came = await source.read(end, expected.length);
   if (equal(came, expected)) return;
   const padding = came.subarray(0, file.headerPosition - end);
-  const what = padding.every((byte) => byte === 0) ? describeHeader(came.subarray(padding.length)) : "padding that is not zero";
+  const what = padding.every((byte) => byte === 0)
+    ? describeHeader(came.subarray(padding.length))
+    : "padding that is not zero";
   throw new SealiftError(
     "BUNDLE_INVALID",
     `expected the header of ${file.path} (${file.size} bytes) at byte ${file.headerPosition} of the bundle, got ${what}`,
@@ -148,7 +165,12 @@ async function assertGap(source: RandomAccessSource, end: number, file: PlacedFi
   );
 }
 
-async function assertBytes(source: RandomAccessSource, position: number, expected: Uint8Array, what: string): Promise<void> {
+async function assertBytes(
+  source: RandomAccessSource,
+  position: number,
+  expected: Uint8Array,
+  what: string,
+): Promise<void> {
   if (equal(await source.read(position, expected.length), expected)) return;
   throw new SealiftError("BUNDLE_INVALID", `expected ${what} at byte ${position} of the bundle, got other bytes`, {
     hint: HINT_COPY_AGAIN,

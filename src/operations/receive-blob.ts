@@ -37,10 +37,18 @@ export async function receiveBlob(source: ImageSource, descriptor: Descriptor, t
  * @param maxSize - In bytes.
  * @throws SealiftError `MANIFEST_INVALID` if its descriptor states more, and as {@link receiveBlob}.
  */
-export async function readBlob(source: ImageSource, descriptor: Descriptor, maxSize: number, op: Op): Promise<Uint8Array> {
+export async function readBlob(
+  source: ImageSource,
+  descriptor: Descriptor,
+  maxSize: number,
+  op: Op,
+): Promise<Uint8Array> {
   const { digest, size } = descriptor;
   if (size > maxSize) {
-    throw new SealiftError("MANIFEST_INVALID", `expected config ${digest} to have at most ${maxSize} bytes, got ${size}`);
+    throw new SealiftError(
+      "MANIFEST_INVALID",
+      `expected config ${digest} to have at most ${maxSize} bytes, got ${size}`,
+    );
   }
   const bytes = Buffer.alloc(size);
   const take = (chunk: Uint8Array, position: number): void => {

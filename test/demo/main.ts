@@ -48,14 +48,19 @@ async function pushSamples(registry: RegistryServer): Promise<Map<string, Sample
       "team/worker:2.1",
       sampleIndex([
         { image: sampleImage({ layers: [base, await app("worker")] }), platform: "linux/amd64" },
-        { image: sampleImage({ layers: [await noiseLayer(4 * MIB, "arm")], platform: "linux/arm64" }), platform: "linux/arm64" },
+        {
+          image: sampleImage({ layers: [await noiseLayer(4 * MIB, "arm")], platform: "linux/arm64" }),
+          platform: "linux/arm64",
+        },
       ]),
     ],
   ]);
   await using client = new RegistryClient();
   for (const [name, image] of samples) {
     await pushImage(client, `${registry.host}/${name}`, image);
-    say(`Pushed ${name} (${image.root.descriptor.mediaType === MEDIA_TYPE.ociIndex ? "two platforms" : "one platform"}).`);
+    say(
+      `Pushed ${name} (${image.root.descriptor.mediaType === MEDIA_TYPE.ociIndex ? "two platforms" : "one platform"}).`,
+    );
   }
   return samples;
 }
@@ -73,7 +78,11 @@ function compare(samples: ReadonlyMap<string, SampleImage>, registry: RegistrySe
 async function sealift(...args: string[]): Promise<void> {
   console.log(`\n  $ sealift ${args.join(" ")}\n`);
   const env = { ...process.env, COSIGN_PASSWORD: "demo" };
-  const child = spawn(process.execPath, [SEALIFT, ...args], { cwd: folder.path, env, stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(process.execPath, [SEALIFT, ...args], {
+    cwd: folder.path,
+    env,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   const code = await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
   if (code !== 0) throw new Error(`sealift ${args[0]} ended with exit code ${String(code)}`);
 }

@@ -170,10 +170,18 @@ describe("platforms", () => {
 
 describe("kinds of content", () => {
   test("Docker schema 2, its lists, uncompressed layers and nested indexes are carried as they are", async () => {
-    const docker = sampleImage({ layers: [await sampleLayer({ a: "1" }, MEDIA_TYPE.dockerLayerGzip)], format: "docker" });
+    const docker = sampleImage({
+      layers: [await sampleLayer({ a: "1" }, MEDIA_TYPE.dockerLayerGzip)],
+      format: "docker",
+    });
     const plain = sampleImage({ layers: [await noiseLayer(1000, "plain")], platform: "linux/arm64" });
     const list = sampleIndex([{ image: docker, platform: "linux/amd64" }], MEDIA_TYPE.dockerManifestList);
-    storeImage(scene.near.storage, "app", "1", sampleIndex([{ image: list }, { image: plain, platform: "linux/arm64" }]));
+    storeImage(
+      scene.near.storage,
+      "app",
+      "1",
+      sampleIndex([{ image: list }, { image: plain, platform: "linux/arm64" }]),
+    );
     const { images } = await scene.export(["app:1"]);
     expect(images[0]?.platforms).toEqual(["linux/amd64", "linux/arm64"]);
     await expect(verifyFile(scene.bundle, { trust: scene.keys.trust, deep: true })).resolves.toMatchObject({

@@ -86,7 +86,7 @@ describe("a flipped bit", () => {
       // Of long runs of zeros, which are padding, some bytes stand for all.
       if (at % 16 !== 0 && good.subarray(at - 2, at + 3).every((byte) => byte === 0)) continue;
       const bytes = Buffer.from(good);
-      bytes[at] = (bytes[at] ?? 0) ^ (1 << at % 8);
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
       await verify(bytes).then(
         () => passed.push(at),
         (error: unknown) => {
@@ -163,12 +163,13 @@ describe("a tar of another form", () => {
     await expectRefused(bytes, "BUNDLE_INVALID");
   });
 
-  test.each([["nothing", Buffer.alloc(0)], ["zeros", Buffer.alloc(10_240)], ["text", Buffer.from("no bundle at all")]])(
-    "that is %s is refused",
-    async (_what, bytes) => {
-      await expectRefused(bytes, "BUNDLE_INVALID");
-    },
-  );
+  test.each([
+    ["nothing", Buffer.alloc(0)],
+    ["zeros", Buffer.alloc(10_240)],
+    ["text", Buffer.from("no bundle at all")],
+  ])("that is %s is refused", async (_what, bytes) => {
+    await expectRefused(bytes, "BUNDLE_INVALID");
+  });
 
   test("whose header states an index larger than memory is refused before anything is read", async () => {
     const bytes = Buffer.concat([Buffer.from(encodeHeader("sealift/bundle.json", 2 ** 40)), Buffer.alloc(1024)]);
@@ -207,7 +208,12 @@ describe("a changed index", () => {
 
   test("with a size that lies is refused", async () => {
     const entries = index.entries.map((entry, at) => (at === 4 ? { ...entry, size: entry.size + 1 } : entry));
-    await expectRefused(assemble({ ...index, entries }, scene.keys), "BUNDLE_INVALID", "SIZE_MISMATCH", "DIGEST_MISMATCH");
+    await expectRefused(
+      assemble({ ...index, entries }, scene.keys),
+      "BUNDLE_INVALID",
+      "SIZE_MISMATCH",
+      "DIGEST_MISMATCH",
+    );
   });
 
   test("with an entry left out that an image needs is refused", async () => {

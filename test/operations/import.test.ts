@@ -30,7 +30,10 @@ describe("trust", () => {
     await scene.export(["a:1"]);
     const { trust } = await makeKeys();
     const noKey = { kind: "keys", verifiers: [] } as const;
-    for (const [policy, code] of [[noKey, "KEY_MISSING"], [trust, "SIGNATURE_INVALID"]] as const) {
+    for (const [policy, code] of [
+      [noKey, "KEY_MISSING"],
+      [trust, "SIGNATURE_INVALID"],
+    ] as const) {
       const failure = await failureOf(() => importFile(scene.bundle, { trust: policy, to: scene.far.host }));
       expect(failure).toMatchObject({ code, exitCode: 3 });
     }
@@ -40,7 +43,9 @@ describe("trust", () => {
   test("without regard to the signature, everything else is still checked", async () => {
     await scene.export(["a:1"]);
     const trust = { kind: "allow-unsigned" } as const;
-    await expect(importFile(scene.bundle, { trust, to: scene.far.host })).resolves.toMatchObject({ signedBy: undefined });
+    await expect(importFile(scene.bundle, { trust, to: scene.far.host })).resolves.toMatchObject({
+      signedBy: undefined,
+    });
     const bytes = await readFile(scene.bundle);
     bytes[bytes.length - 50_000] = (bytes[bytes.length - 50_000] ?? 0) ^ 1;
     await writeFile(scene.bundle, bytes);
@@ -69,7 +74,9 @@ describe("a blob that is damaged in the bundle", () => {
     expect(failure).toMatchObject({ code: "DIGEST_MISMATCH", exitCode: 3 });
     expect(scene.far.storage.tags("a")).toEqual([]);
     expect(scene.far.storage.tags("b")).toEqual([]);
-    expect(scene.far.requestLines().filter((line) => line.startsWith("PUT") && line.includes("/manifests/"))).toEqual([]);
+    expect(scene.far.requestLines().filter((line) => line.startsWith("PUT") && line.includes("/manifests/"))).toEqual(
+      [],
+    );
   });
 
   test("is found even if the registry has the blob already and needs no byte of it", async () => {

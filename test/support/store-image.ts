@@ -2,7 +2,12 @@ import type { MemoryStorage } from "../../src/registry-server/index.js";
 import type { SampleImage } from "./images.js";
 
 /** Puts an image into a registry's storage, past its protocol; untagged if no tag is given. */
-export function storeImage(storage: MemoryStorage, repository: string, tag: string | undefined, image: SampleImage): void {
+export function storeImage(
+  storage: MemoryStorage,
+  repository: string,
+  tag: string | undefined,
+  image: SampleImage,
+): void {
   for (const [digest, bytes] of image.blobs) storage.putBlob(repository, bytes, digest);
   for (const { descriptor, bytes } of image.manifests) {
     storage.putManifest(repository, descriptor.digest, descriptor.mediaType, bytes);
