@@ -1,10 +1,9 @@
 import { access } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import type { BundleIdentity } from "./bundle/format/index.js";
-import { FileSink, FileSource } from "./bundle/index.js";
-import { isSealiftError, quote, SealiftError } from "./errors/index.js";
+import { FileSink, FileSource, stampOf } from "./bundle/index.js";
 import { acquireLock } from "./io/index.js";
-import { type Digest, parseDestination } from "./oci/index.js";
+import { parseDestination } from "./oci/index.js";
 import {
   type ExportResult,
   exportImages,
@@ -12,9 +11,9 @@ import {
   type InspectResult,
   importBundle,
   inspectBundle,
-  looksLikeBundle,
-  openBundle,
+  nextIdentity,
   type PlatformChoice,
+  readReplaced,
   type VerifyResult,
   verifyBundle,
 } from "./operations/index.js";
@@ -72,16 +71,17 @@ export async function exportToFile(options: ExportToFileOptions): Promise<Export
   const { output, signer } = options;
   const { RegistryClient } = await import("./registry/index.js");
   await using _lock = await acquireLock(`${output}.lock`);
+  const replaced = await stampOf(output);
   await using client = new RegistryClient();
   return await exportImages({
     ...common(options),
     images: options.images,
     platforms: options.platforms ?? "all",
     concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
-    identity: await nextIdentity(output, options.created ?? new Date()),
+    identity: await identityOf(output, options.created ?? new Date()),
     signer,
     openSource: async ({ registry, repository }) => client.repository(registry, repository),
-    openSink: () => FileSink.create(output),
+    openSink: () => FileSink.create(output, replaced),
   });
 }
 
@@ -130,38 +130,13 @@ function common({ signal, onEvent }: CommonOptions) {
   return { onEvent: onEvent ?? (() => undefined), ...(signal === undefined ? {} : { signal }) };
 }
 
-// The serial needs no state that could be lost: time moves on by itself, and
-// where a clock was set back, the bundle that is replaced says how far.
-async function nextIdentity(output: string, created: Date): Promise<BundleIdentity> {
-  const previous = await previousBundle(output);
-  return {
-    stream: basename(output, extname(output)) || basename(output),
-    serial: Math.max(Math.floor(created.getTime() / 1000), (previous?.serial ?? -1) + 1),
-    created: `${created.toISOString().slice(0, 19)}Z`,
-    previous: previous?.indexDigest ?? null,
-  };
-}
-
-// The bundle that is there is replaced anyway, so it is read without regard to
-// who signed it; a damaged one is replaced as if it were not there.
-async function previousBundle(output: string): Promise<{ serial: number; indexDigest: Digest } | undefined> {
+async function identityOf(output: string, created: Date): Promise<BundleIdentity> {
+  const stream = basename(output, extname(output));
   try {
     await access(output);
   } catch {
-    return undefined;
+    return nextIdentity(stream, created, undefined);
   }
-  await using source = await FileSource.open(output);
-  if (source.size === 0) return undefined;
-  if (!(await looksLikeBundle(source))) {
-    throw new SealiftError("FILE_EXISTS", `expected to replace a bundle, but ${quote(output)} is something else`, {
-      hint: "move that file away, or choose another name with --output",
-    });
-  }
-  try {
-    const { index, indexDigest } = await openBundle(source, { kind: "allow-unsigned" });
-    return { serial: index.identity.serial, indexDigest };
-  } catch (error) {
-    if (isSealiftError(error, "BUNDLE_INVALID")) return undefined;
-    throw error;
-  }
+  await using replaced = await FileSource.open(output);
+  return nextIdentity(stream, created, await readReplaced(replaced, output));
 }

@@ -1,8 +1,10 @@
+import { rmSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { importFile, inspectFile, verifyFile } from "../src/composition.js";
 import type { Digest } from "../src/oci/index.js";
+import type { OperationEvent } from "../src/ports/index.js";
 import { failureOf } from "./support/errors.js";
 import { noiseLayer, type SampleImage, sampleImage, sampleIndex, sampleLayer } from "./support/images.js";
 import { Scene } from "./support/scene.js";
@@ -165,8 +167,32 @@ describe("replacing a bundle", () => {
     expect(await readdir(scene.folder.path)).toEqual(["bundle.tar"]);
   });
 
+  test("a file that somebody puts there during the export is not touched", async () => {
+    let seen = false;
+    const onEvent = (event: OperationEvent): void => {
+      if (event.type !== "total" || seen) return;
+      seen = true;
+      writeFileSync(scene.bundle, "a thesis");
+    };
+    const failure = await failureOf(() => scene.export(["library/base:1.0"], { onEvent }));
+    expect(failure).toMatchObject({ code: "FILE_EXISTS", exitCode: 2 });
+    expect(await readFile(scene.bundle, "utf8")).toBe("a thesis");
+    expect(await readdir(scene.folder.path)).toEqual(["bundle.tar"]);
+  });
+
+  test("a run whose partial file another one replaced takes nothing for its own", async () => {
+    const onEvent = (event: OperationEvent): void => {
+      if (event.type !== "total") return;
+      rmSync(`${scene.bundle}.partial`);
+      writeFileSync(`${scene.bundle}.partial`, "of another run");
+    };
+    const failure = await failureOf(() => scene.export(["library/base:1.0"], { onEvent }));
+    expect(failure).toMatchObject({ code: "LOCKED", exitCode: 6 });
+    expect(await readdir(scene.folder.path)).toEqual(["bundle.tar.partial"]);
+  });
+
   test("another run that writes the same file is refused", async () => {
-    const owner = { pid: process.pid, host: hostname(), id: "another", since: "2026-01-01T00:00:00Z" };
+    const owner = { pid: process.ppid, host: hostname(), id: "another", since: "2026-01-01T00:00:00Z" };
     await writeFile(`${scene.bundle}.lock`, JSON.stringify(owner));
     const failure = await failureOf(() => scene.export(["library/base:1.0"]));
     expect(failure).toMatchObject({ code: "LOCKED", exitCode: 6 });

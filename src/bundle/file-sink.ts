@@ -1,7 +1,8 @@
-import { constants, type FileHandle, open, rename, rm, statfs } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { constants, type FileHandle, lstat, open, rename, rm, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { SealiftError } from "../errors/index.js";
-import { mediumError } from "../io/index.js";
+import { quote, SealiftError } from "../errors/index.js";
+import { errnoOf, mediumError } from "../io/index.js";
 import type { RandomAccessSink } from "../ports/index.js";
 
 // Dirty pages are handed to the medium each time this many bytes have piled up,
@@ -16,12 +17,14 @@ export class FileSink implements RandomAccessSink {
   readonly #path: string;
   readonly #partialPath: string;
   readonly #handle: FileHandle;
+  readonly #replaced: Stamp | undefined;
   #sinceWriteback = 0;
   #writeback: Promise<void> | undefined;
   #committed = false;
 
-  private constructor(path: string, partialPath: string, handle: FileHandle) {
+  private constructor(path: string, partialPath: string, handle: FileHandle, replaced: Stamp | undefined) {
     this.#path = path;
+    this.#replaced = replaced;
     this.#partialPath = partialPath;
     this.#handle = handle;
   }
@@ -30,15 +33,17 @@ export class FileSink implements RandomAccessSink {
    * Begins the file. Whoever calls holds the lock on `path`, so a `.partial`
    * that lies there is a leftover and is removed.
    *
+   * @param replaced - What {@link stampOf} `path` was when it was found fit to be
+   * replaced; if it is something else in the end, it stays.
    * @throws SealiftError `FILE_NOT_FOUND`, `CONFIG_INVALID`, `NO_SPACE`, `MEDIUM_FAILED`.
    */
-  static async create(path: string): Promise<FileSink> {
+  static async create(path: string, replaced: Stamp | undefined): Promise<FileSink> {
     const partialPath = `${path}.partial`;
     try {
       await rm(partialPath, { force: true });
       // O_EXCL: a link that somebody puts there in between is not followed.
       const handle = await open(partialPath, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o666);
-      return new FileSink(path, partialPath, handle);
+      return new FileSink(path, partialPath, handle, replaced);
     } catch (error) {
       throw mediumError(error, "create", partialPath);
     }
@@ -81,10 +86,12 @@ export class FileSink implements RandomAccessSink {
     try {
       await this.#writeback;
       await this.#handle.sync();
-      await this.#handle.close();
+      const folder = await openFolder(dirname(this.#path));
+      await this.#assertUndisturbed();
       await rename(this.#partialPath, this.#path);
       this.#committed = true;
-      await syncFolder(dirname(this.#path));
+      await this.#handle.close();
+      await syncFolder(folder);
     } catch (error) {
       throw mediumError(error, "finish", this.#path);
     }
@@ -93,8 +100,34 @@ export class FileSink implements RandomAccessSink {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#committed) return;
     await this.#writeback?.catch(() => undefined);
+    if (await this.#isOurs().catch(() => false)) await rm(this.#partialPath, { force: true });
     await this.#handle.close().catch(() => undefined);
-    await rm(this.#partialPath, { force: true });
+  }
+
+  /** Whether the `.partial` that lies there is the file that was written here. */
+  async #isOurs(): Promise<boolean> {
+    const [there, ours] = await Promise.all([stampOf(this.#partialPath), this.#handle.stat()]);
+    return there?.dev === ours.dev && there.ino === ours.ino;
+  }
+
+  async #assertUndisturbed(): Promise<void> {
+    if (!(await this.#isOurs())) {
+      throw new SealiftError(
+        "LOCKED",
+        `expected nobody else to write ${quote(this.#path)}, but another run took its place`,
+        {
+          hint: "let one run at a time write this bundle, and start over",
+        },
+      );
+    }
+    if (sameStamp(await stampOf(this.#path), this.#replaced)) return;
+    throw new SealiftError(
+      "FILE_EXISTS",
+      `expected to find ${quote(this.#path)} as it was, but somebody changed it meanwhile`,
+      {
+        hint: "see what is there now, and start over",
+      },
+    );
   }
 
   #startWriteback(): void {
@@ -112,17 +145,43 @@ export class FileSink implements RandomAccessSink {
   }
 }
 
-// A rename is durable once its folder is (fsync(2)); file systems that cannot
-// sync a folder say so, and have nothing better to offer.
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY);
+/** What tells a file from another one, and from itself after a change. */
+export type Stamp = Pick<Stats, "dev" | "ino" | "size" | "mtimeMs">;
+
+/** The stamp of what lies at `path`; undefined if nothing does. */
+export async function stampOf(path: string): Promise<Stamp | undefined> {
   try {
-    await folder.sync();
+    return await lstat(path);
   } catch (error) {
-    const unsupported =
-      error instanceof Error && "code" in error && (error.code === "EINVAL" || error.code === "ENOTSUP");
-    if (!unsupported) throw error;
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function sameStamp(a: Stamp | undefined, b: Stamp | undefined): boolean {
+  return a?.dev === b?.dev && a?.ino === b?.ino && a?.size === b?.size && a?.mtimeMs === b?.mtimeMs;
+}
+
+// A rename is durable once its folder is synced (fsync(2)). Where that is not
+// possible, there is nothing better to do: folders that this user may write and
+// not read, file systems and systems that sync no folders.
+const NO_FOLDER_SYNC = new Set<unknown>(["EACCES", "EPERM", "EISDIR", "EINVAL", "ENOTSUP"]);
+
+async function openFolder(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, constants.O_RDONLY);
+  } catch (error) {
+    if (NO_FOLDER_SYNC.has(errnoOf(error))) return undefined;
+    throw error;
+  }
+}
+
+async function syncFolder(folder: FileHandle | undefined): Promise<void> {
+  try {
+    await folder?.sync();
+  } catch (error) {
+    if (!NO_FOLDER_SYNC.has(errnoOf(error))) throw error;
   } finally {
-    await folder.close();
+    await folder?.close();
   }
 }

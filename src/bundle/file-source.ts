@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { quote, SealiftError } from "../errors/index.js";
 import { mediumError } from "../io/index.js";
 import { type Digest, type DigestAlgorithm, digestOf, parseDigest } from "../oci/index.js";
-import type { RandomAccessSource } from "../ports/index.js";
+import type { DigestOp, RandomAccessSource } from "../ports/index.js";
 import { HashPool } from "./hash-pool.js";
 
 // Below this, handing the work to a thread costs more than doing it.
@@ -64,19 +64,14 @@ export class FileSource implements RandomAccessSource {
     return Readable.from(this.#chunks(position, length), { objectMode: false, highWaterMark: STREAM_CHUNK_SIZE });
   }
 
-  async digest(
-    position: number,
-    length: number,
-    algorithm: DigestAlgorithm,
-    onBytes?: (bytes: number) => void,
-  ): Promise<Digest> {
+  async digest(position: number, length: number, algorithm: DigestAlgorithm, op: DigestOp = {}): Promise<Digest> {
     if (length <= INLINE_HASH_SIZE) {
       const digest = digestOf(await this.read(position, length), algorithm);
-      onBytes?.(length);
+      op.onBytes?.(length);
       return digest;
     }
     const { hex, read } = await this.#hashPool
-      .hash({ fd: this.#handle.fd, position, length, algorithm }, onBytes)
+      .hash({ fd: this.#handle.fd, position, length, algorithm }, op)
       .catch(this.#fail);
     if (read < length) throw this.#endError(position + length, position + read);
     return parseDigest(`${algorithm}:${hex}`);

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import type { DigestOp } from "../ports/index.js";
 import type { HashReply, HashRequest } from "./hash-worker.js";
 
 // More threads than this wait for the medium, not for a processor.
@@ -22,27 +23,37 @@ export class HashPool implements AsyncDisposable {
   readonly #idle: Worker[] = [];
   readonly #waiting: Job[] = [];
   readonly #running = new Map<Worker, Job>();
+  readonly #ending = new Set<Promise<number>>();
   #closed: Error | undefined;
 
   /**
    * The hexadecimal hash of a range, and how many bytes of it there were.
    *
-   * @param onBytes - Called with each further number of bytes that were hashed.
+   * @throws The signal's reason, at once.
    */
-  hash(request: HashRequest, onBytes?: (bytes: number) => void): Promise<{ hex: string; read: number }> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed !== undefined) {
-        reject(this.#closed);
-        return;
-      }
-      this.#waiting.push({ request, onBytes, resolve, reject });
-      this.#dispatch();
-    });
+  async hash(request: HashRequest, { onBytes, signal }: DigestOp = {}): Promise<{ hex: string; read: number }> {
+    signal?.throwIfAborted();
+    if (this.#closed !== undefined) throw this.#closed;
+    let abandon: (() => void) | undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        const job: Job = { request, onBytes, resolve, reject };
+        abandon = () => {
+          this.#abandon(job);
+          reject(signal?.reason);
+        };
+        signal?.addEventListener("abort", abandon, { once: true });
+        this.#waiting.push(job);
+        this.#dispatch();
+      });
+    } finally {
+      if (abandon !== undefined) signal?.removeEventListener("abort", abandon);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fail(new Error("the hash pool is closed"));
-    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+    await Promise.all([...this.#ending, ...[...this.#workers].map((worker) => worker.terminate())]);
   }
 
   #dispatch(): void {
@@ -66,6 +77,19 @@ export class HashPool implements AsyncDisposable {
       this.#fail(error);
     });
     return worker;
+  }
+
+  // A thread that hashes hears nothing until it is done, so it is ended.
+  #abandon(job: Job): void {
+    const waiting = this.#waiting.indexOf(job);
+    if (waiting >= 0) this.#waiting.splice(waiting, 1);
+    for (const [worker, running] of this.#running) {
+      if (running !== job) continue;
+      this.#running.delete(worker);
+      this.#workers.delete(worker);
+      this.#ending.add(worker.terminate());
+    }
+    this.#dispatch();
   }
 
   #reply(worker: Worker, reply: HashReply): void {

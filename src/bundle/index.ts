@@ -1,2 +1,2 @@
-export { FileSink } from "./file-sink.js";
+export { FileSink, stampOf } from "./file-sink.js";
 export { FileSource } from "./file-source.js";

@@ -1,9 +1,9 @@
 import type { Options } from "yargs";
 import { quote, SealiftError } from "../errors/index.js";
 
-// Four is the default of the operations; registries answer more than a few
-// dozen with 429, and each costs memory.
-const MAX_CONCURRENCY = 64;
+// Four is the default of the operations. Each transfer takes some 5 MB of
+// memory, and registries answer many more with 429.
+const MAX_CONCURRENCY = 16;
 
 /** How many transfers run at the same time. */
 export const CONCURRENCY_OPTION = {

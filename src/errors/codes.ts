@@ -43,6 +43,8 @@ const EXIT_CODE_BY_ERROR_CODE = {
   DENIED: 4,
   /** The registry cannot be reached, or broke the connection. */
   UNREACHABLE: 4,
+  /** The registry failed (HTTP 5xx), and went on failing. */
+  REGISTRY_FAILED: 4,
   /** The registry answered with something the protocol does not allow. */
   REGISTRY_PROTOCOL: 4,
   /** The registry's manifest is of a kind Sealift does not carry. */

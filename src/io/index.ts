@@ -1,5 +1,5 @@
 export { acquireLock } from "./lock.js";
-export { mediumError } from "./medium-error.js";
+export { errnoOf, mediumError } from "./medium-error.js";
 export { readSmallFile } from "./read-file.js";
 export { type RetryOptions, retry } from "./retry.js";
 export { unpackedDigest } from "./unpacked-digest.js";

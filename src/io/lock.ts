@@ -1,16 +1,27 @@
 import { randomUUID } from "node:crypto";
+import { readlinkSync } from "node:fs";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import * as z from "zod";
 import { quote, SealiftError } from "../errors/index.js";
-import { mediumError } from "./medium-error.js";
+import { errnoOf, mediumError } from "./medium-error.js";
 
-const ownerSchema = z.object({ pid: z.int().positive(), host: z.string(), id: z.string(), since: z.string() });
+const ownerSchema = z.object({
+  pid: z.int().positive(),
+  host: z.string(),
+  pidNamespace: z.string().optional(),
+  id: z.string(),
+  since: z.string(),
+});
 type Owner = z.infer<typeof ownerSchema>;
 
 // What link(2) fails with where there are no hard links: FAT, exFAT, some network
 // and FUSE file systems. There the lock is created in one step instead.
 const NO_HARD_LINKS = new Set<string | undefined>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+// The locks that this process holds. In a container, each run may well have the
+// same pid as the one before it.
+const heldHere = new Set<string>();
 
 /**
  * Holds `path` as a lock until disposed. A lock left by a process of this
@@ -19,13 +30,21 @@ const NO_HARD_LINKS = new Set<string | undefined>(["EPERM", "ENOTSUP", "EOPNOTSU
  * @throws SealiftError `LOCKED` if another run holds it, and as for any file.
  */
 export async function acquireLock(path: string): Promise<AsyncDisposable> {
-  const mine: Owner = { pid: process.pid, host: hostname(), id: randomUUID(), since: new Date().toISOString() };
+  const mine: Owner = {
+    pid: process.pid,
+    host: hostname(),
+    pidNamespace: pidNamespace(),
+    id: randomUUID(),
+    since: new Date().toISOString(),
+  };
   const draft = `${path}.${mine.id}`;
   try {
     // Written aside and then linked, so that a lock is never seen half written.
     await writeFile(draft, JSON.stringify(mine), { flag: "wx" });
+    heldHere.add(mine.id);
     await take(path, draft, mine);
   } catch (error) {
+    heldHere.delete(mine.id);
     throw mediumError(error, "create the lock file", path);
   } finally {
     // Where nothing could be written, nothing can be removed either, and the first error tells more.
@@ -33,6 +52,7 @@ export async function acquireLock(path: string): Promise<AsyncDisposable> {
   }
   return {
     async [Symbol.asyncDispose]() {
+      heldHere.delete(mine.id);
       if ((await readOwner(path))?.id === mine.id) await rm(path, { force: true });
     },
   };
@@ -75,6 +95,8 @@ async function place(path: string, draft: string, mine: Owner): Promise<boolean>
     return true;
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return false;
+    // What could not be written whole would be a lock that nobody holds and nobody removes.
+    await rm(path, { force: true }).catch(() => undefined);
     throw error;
   }
 }
@@ -87,9 +109,20 @@ async function readOwner(path: string): Promise<Owner | undefined> {
   }
 }
 
+// Containers may share the name of their machine, and yet see none of its
+// processes: those of one PID namespace see each other (pid_namespaces(7)).
+function pidNamespace(): string | undefined {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return undefined;
+  }
+}
+
 // A process of another machine cannot be seen from here, so it counts as alive.
-function isAlive({ pid, host }: Owner): boolean {
-  if (host !== hostname()) return true;
+function isAlive({ pid, host, pidNamespace: namespace, id }: Owner): boolean {
+  if (host !== hostname() || (namespace !== undefined && namespace !== pidNamespace())) return true;
+  if (pid === process.pid) return heldHere.has(id);
   try {
     process.kill(pid, 0);
     return true;
@@ -104,8 +137,4 @@ function lockedError(path: string, owner: Owner | undefined): SealiftError {
   return new SealiftError("LOCKED", `expected nobody else to write this bundle, but ${who} holds ${quote(path)}`, {
     hint: "wait for the other run to end; if there is none any more, delete that file",
   });
-}
-
-function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -29,6 +29,8 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   ENXIO: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "plug it in again and start over" },
   ENOENT: { code: "FILE_NOT_FOUND", what: "there is no such file or folder", hint: "check the path" },
   ENOTDIR: { code: "FILE_NOT_FOUND", what: "a part of the path is not a folder", hint: "check the path" },
+  ENAMETOOLONG: { code: "CONFIG_INVALID", what: "the name is too long", hint: "choose a shorter name" },
+  ERR_FS_EISDIR: { code: "CONFIG_INVALID", what: "it is a folder", hint: "move that folder away" },
   EISDIR: { code: "CONFIG_INVALID", what: "it is a folder", hint: "name a file" },
   EACCES: {
     code: "CONFIG_INVALID",
@@ -42,6 +44,11 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   },
 };
 
+/** The code that a system call failed with, such as `ENOENT`; undefined for other errors. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
 /**
  * Turns the error of a file system call into one that says what to do.
  *
@@ -49,16 +56,17 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
  * @param path - The file it was attempted on.
  */
 export function mediumError(error: unknown, doing: string, path: string): unknown {
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return error;
-  const explanation = EXPLANATIONS[error.code];
+  const errno = errnoOf(error);
+  if (errno === undefined || !(error instanceof Error)) return error;
+  const explanation = EXPLANATIONS[errno];
   if (explanation === undefined) {
     if (!("syscall" in error)) return error;
-    return new SealiftError("MEDIUM_FAILED", `expected to ${doing} ${quote(path)}, got ${error.code}`, {
+    return new SealiftError("MEDIUM_FAILED", `expected to ${doing} ${quote(path)}, got ${errno}`, {
       cause: error,
     });
   }
   const { code, what, hint } = explanation;
-  return new SealiftError(code, `expected to ${doing} ${quote(path)}, but ${what} (${error.code})`, {
+  return new SealiftError(code, `expected to ${doing} ${quote(path)}, but ${what} (${errno})`, {
     hint,
     cause: error,
   });

@@ -1,18 +1,25 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { constants, type FileHandle, open } from "node:fs/promises";
 import { quote, SealiftError } from "../errors/index.js";
 import { mediumError } from "./medium-error.js";
 
 /**
- * The whole of a small file; a pipe will do, too, as a shell's `<(…)` gives.
+ * The whole of a small file. It must be a regular one: a pipe without a writer,
+ * or a device, would keep its reader for ever.
  *
  * @param maxSize - In bytes; a larger file is refused, however large it is.
  * @throws SealiftError `FILE_NOT_FOUND`, `CONFIG_INVALID` (too large, not
- * readable, a folder), `MEDIUM_FAILED`.
+ * readable, no regular file), `MEDIUM_FAILED`.
  */
 export async function readSmallFile(path: string, maxSize: number): Promise<Buffer> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, "r");
+    // O_NONBLOCK: opening a pipe without a writer would wait for one.
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!(await handle.stat()).isFile()) {
+      throw new SealiftError("CONFIG_INVALID", `expected ${quote(path)} to be a regular file, got something else`, {
+        hint: "name a file, not a folder, a pipe or a device",
+      });
+    }
     // One byte more than allowed is enough to see that there are too many.
     const buffer = Buffer.alloc(maxSize + 1);
     let length = 0;

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import * as zlib from "node:zlib";
 import { Decompress as ZstdDecompress } from "fzstd";
 import { SealiftError } from "../errors/index.js";
-import { type Digest, finishDigest } from "../oci/index.js";
+import { type Digest, type DigestAlgorithm, finishDigest } from "../oci/index.js";
 import { isZstd, zstdPieces } from "./zstd-frames.js";
 
 type Decompressor = Transform & zlib.Zlib;
@@ -21,15 +21,16 @@ const NATIVE_MAX_WINDOW = 128 * 1024 * 1024;
 const FZSTD_MAX_WINDOW = 32 * 1024 * 1024;
 
 /**
- * The SHA-256 digest of a layer unpacked (its diffID): of gzip, zstd, or the plain tar.
+ * The digest of a layer unpacked (its diffID): of gzip, zstd, or the plain tar.
  *
  * @param layer - The layer as it is stored; it is read to its end, or destroyed.
+ * @param algorithm - The one that the expected diffID has.
  * @param maxSize - How many bytes may come out: what bounds the time a bomb takes.
  * @throws SealiftError `MANIFEST_INVALID` if more come out, or it cannot be
  * unpacked; and what `layer` fails with.
  */
-export async function unpackedDigest(layer: Readable, maxSize: number): Promise<Digest> {
-  const hash = createHash("sha256");
+export async function unpackedDigest(layer: Readable, algorithm: DigestAlgorithm, maxSize: number): Promise<Digest> {
+  const hash = createHash(algorithm);
   let size = 0;
   const consume = (chunk: Uint8Array): void => {
     size += chunk.length;
@@ -46,7 +47,7 @@ export async function unpackedDigest(layer: Readable, maxSize: number): Promise<
   } finally {
     layer.destroy();
   }
-  return finishDigest(hash, "sha256");
+  return finishDigest(hash, algorithm);
 }
 
 async function unpack(

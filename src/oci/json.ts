@@ -5,6 +5,11 @@ import { type ErrorCode, quote, SealiftError } from "../errors/index.js";
 // the OCI specifications is nested deeper than a dozen.
 const MAX_DEPTH = 64;
 
+// An empty object takes 3 bytes of text and 100 times as many of memory. The
+// largest document that is read, a bundle's index, has one for each of its
+// 150,000 entries.
+const MAX_CONTAINERS = 400_000;
+
 /**
  * Parses JSON that came from outside and checks it against a schema. All that
  * is wrong is said at once.
@@ -17,7 +22,7 @@ export function parseJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: stri
   let value: unknown;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    assertShallow(text);
+    assertModest(text);
     value = JSON.parse(text);
   } catch (cause) {
     const came = bytes.length === 0 ? "nothing" : quote(Buffer.from(bytes.subarray(0, 60)).toString("latin1"));
@@ -65,8 +70,9 @@ function describeIssues(error: z.ZodError): string {
   return more > 0 ? `${shown.join("; ")}; and ${more} more` : shown.join("; ");
 }
 
-function assertShallow(text: string): void {
+function assertModest(text: string): void {
   let depth = 0;
+  let containers = 0;
   let inString = false;
   for (let index = 0; index < text.length; index += 1) {
     const character = text.charCodeAt(index);
@@ -76,6 +82,8 @@ function assertShallow(text: string): void {
     } else if (character === 0x22) inString = true;
     else if (character === 0x7b || character === 0x5b) {
       depth += 1;
+      containers += 1;
+      if (containers > MAX_CONTAINERS) throw new Error(`more than ${MAX_CONTAINERS} objects and arrays`);
       if (depth > MAX_DEPTH) throw new Error(`nested deeper than ${MAX_DEPTH} levels`);
     } else if (character === 0x7d || character === 0x5d) depth -= 1;
   }

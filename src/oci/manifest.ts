@@ -25,6 +25,10 @@ export interface ImageManifest {
 }
 
 // mediaType is optional in OCI documents, and null in some that Go tools wrote.
+// Docker allows 127 layers, and the largest published indexes list some hundred
+// children. Each takes a hundred times its text in memory.
+const MAX_DESCRIPTORS = 10_000;
+
 const indexSchema = z.object({
   schemaVersion: z.literal(2),
   mediaType: z.string().nullish(),
@@ -62,6 +66,13 @@ export function parseManifest(raw: RawManifest): ImageIndex | ImageManifest {
   const what = `manifest ${digest}`;
   assertManifestMediaType(mediaType, what);
   const markers = parseJson(raw.bytes, markersSchema, what, "MANIFEST_INVALID");
+  for (const list of [markers.manifests, markers.layers]) {
+    if (!Array.isArray(list) || list.length <= MAX_DESCRIPTORS) continue;
+    throw new SealiftError(
+      "MANIFEST_INVALID",
+      `expected ${what} to list at most ${MAX_DESCRIPTORS} descriptors, got ${list.length}`,
+    );
+  }
   if (markers.schemaVersion === 1 || markers.fsLayers !== undefined) throw schema1Error(what);
   if (markers.mediaType && markers.mediaType !== mediaType) {
     throw new SealiftError(

@@ -44,9 +44,9 @@ const MAX_LENGTH = MAX_REGISTRY_LENGTH + MAX_REPOSITORY_LENGTH + 128 + 135 + 3;
  */
 export function parseReference(text: string): Reference {
   if (text.length > MAX_LENGTH) throw invalid(text, `it is longer than ${MAX_LENGTH} characters`);
+  if (holdsPassword(text)) throw invalid(text, PASSWORD_FAULT);
   const { name, tag, digest } = splitReference(text);
   const { registry, repository } = parseName(text, name);
-  // First, since with user:password@host the tag would be the password.
   if (digest !== undefined && !isDigest(digest)) {
     throw invalid(text, `the digest ${quoteReference(digest)} is not sha256: and 64 lower-case hexadecimal digits`);
   }
@@ -64,9 +64,13 @@ export function parseReference(text: string): Reference {
  * @throws SealiftError `REFERENCE_INVALID` if the text has another form.
  */
 export function parseDestination(text: string): { readonly registry: string; readonly prefix: string } {
-  const [registry = "", ...components] = text.replace(/\/$/, "").split("/");
+  // What is cut off here is too long for a registry and a path in any case.
+  const [registry = "", ...components] = text.slice(0, MAX_LENGTH).replace(/\/$/, "").split("/");
   const prefix = components.join("/");
-  const fault = registryFault(registry) ?? (components.length > 0 ? pathFault(prefix) : undefined);
+  const fault =
+    (text.includes("@") ? PASSWORD_FAULT : undefined) ??
+    registryFault(registry) ??
+    (components.length > 0 ? pathFault(prefix) : undefined);
   if (fault !== undefined) {
     throw new SealiftError(
       "REFERENCE_INVALID",
@@ -113,6 +117,13 @@ function parseName(text: string, name: string): { registry: string; repository: 
   const fault = (namesRegistry ? registryFault(first) : undefined) ?? pathFault(repository);
   if (fault !== undefined) throw invalid(text, fault);
   return { registry, repository };
+}
+
+const PASSWORD_FAULT = 'no digest follows its "@", and a user and a password do not belong into it';
+
+/** Whether a reference seems to hold somebody's password: `user:password@host`. */
+function holdsPassword(text: string): boolean {
+  return /@(?!sha[0-9]+:[a-f0-9]*$)/i.test(text);
 }
 
 // What stands before an "@" that no digest follows is somebody's password.

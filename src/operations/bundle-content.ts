@@ -1,4 +1,4 @@
-import type { BundleImage, PlacedEntry } from "../bundle/format/index.js";
+import { type BundleImage, blobPath, type PlacedEntry } from "../bundle/format/index.js";
 import { SealiftError } from "../errors/index.js";
 import {
   type Descriptor,
@@ -21,7 +21,9 @@ export class BundleContent {
 
   constructor(bundle: OpenBundle) {
     this.#bundle = bundle;
-    this.#entries = new Map(bundle.layout.entries.map((placed) => [placed.entry.digest, placed]));
+    // The documents are no blobs, even if a blob has the very same bytes.
+    const blobs = bundle.layout.entries.filter(isBlob);
+    this.#entries = new Map(blobs.map((placed) => [placed.entry.digest, placed]));
   }
 
   /** The digests of all entries that were read and found right so far. */
@@ -104,6 +106,11 @@ export class BundleContent {
     }),
     config: (descriptor) => this.read(descriptor, MAX_CONFIG_SIZE),
   };
+}
+
+/** Whether an entry is content of an image, and not one of the documents that name the images. */
+export function isBlob({ entry: { path, digest } }: PlacedEntry): boolean {
+  return path === blobPath(digest);
 }
 
 /**

@@ -4,28 +4,14 @@ import {
   type BundleImage,
   type BundleIndex,
   blobPath,
-  chooseLoadable,
-  DOCKER_MANIFEST_PATH,
-  encodeDockerManifest,
-  encodeOciIndex,
-  encodeOciLayout,
   FORMAT_VERSION,
-  type LoadableImage,
-  OCI_INDEX_PATH,
-  OCI_LAYOUT_PATH,
   type Omission,
 } from "../bundle/format/index.js";
-import { SealiftError } from "../errors/index.js";
-import {
-  type Descriptor,
-  type Digest,
-  digestOf,
-  formatPlatform,
-  isForeignLayerMediaType,
-  isUnknownPlatform,
-} from "../oci/index.js";
+import { type Descriptor, type Digest, digestOf, formatPlatform, isUnknownPlatform } from "../oci/index.js";
 import type { ImageSource } from "../ports/index.js";
 import type { CollectedImage, Collection } from "./collect-images.js";
+import { encodeDocuments } from "./documents.js";
+import { SizeLedger } from "./image-graph.js";
 
 /** A bundle before its first layer is downloaded: all that will be in it is known. */
 export interface BundleDraft {
@@ -51,16 +37,19 @@ export interface Download {
  */
 export function draftBundle(collection: Collection, identity: BundleIdentity, keyId: string): BundleDraft {
   const collected = collection.images.toSorted((a, b) => compare(a.name, b.name));
-  const images = collected.map(describeImage);
-  const documents = new Map<string, Uint8Array>([
-    [OCI_LAYOUT_PATH, encodeOciLayout()],
-    [OCI_INDEX_PATH, encodeOciIndex(images)],
-    [DOCKER_MANIFEST_PATH, encodeDockerManifest(collected.flatMap(loadable))],
-  ]);
+  const walked = collected.map((image) => ({ image: describeImage(image), graph: image.graph }));
+  const images = walked.map(({ image }) => image);
+  const documents = encodeDocuments(walked);
   const known = new Map(documents);
   const downloads = new Map<string, Download>();
   const metadata = new Map<Digest, BundleEntry>();
   const layers = new Map<Digest, BundleEntry>();
+  const sizes = new SizeLedger();
+  const addEntry = (entries: Map<Digest, BundleEntry>, descriptor: Descriptor): void => {
+    const { digest, size } = descriptor;
+    sizes.note(descriptor);
+    entries.set(digest, { path: blobPath(digest), digest, size });
+  };
   for (const { graph, source } of collected) {
     for (const { descriptor, bytes } of graph.manifests) {
       addEntry(metadata, descriptor);
@@ -101,30 +90,6 @@ function describeImage({ requested, name, repository, graph }: CollectedImage): 
     platforms: [...new Set(platforms)],
     omitted,
   };
-}
-
-// A manifest with a layer that is left out cannot be loaded, and would break the load of all the others.
-function loadable({ name, graph }: CollectedImage): LoadableImage[] {
-  const candidates = graph.platformManifests.flatMap(({ manifest, platform }) => {
-    const isWhole = !manifest.layers.some(({ mediaType }) => isForeignLayerMediaType(mediaType));
-    return platform === undefined || !isWhole ? [] : [{ platform, config: manifest.config, layers: manifest.layers }];
-  });
-  const manifest = chooseLoadable(candidates);
-  return manifest === undefined ? [] : [{ name, manifest }];
-}
-
-function addEntry(entries: Map<Digest, BundleEntry>, { digest, size }: Descriptor): void {
-  const other = entries.get(digest);
-  if (other !== undefined && other.size !== size) {
-    throw new SealiftError(
-      "SIZE_MISMATCH",
-      `expected one size for ${digest}, got ${other.size} and ${size} from two manifests`,
-      {
-        hint: "one of the images states a wrong size: ask whoever published them",
-      },
-    );
-  }
-  entries.set(digest, { path: blobPath(digest), digest, size });
 }
 
 function sorted(entries: Iterable<BundleEntry>): BundleEntry[] {

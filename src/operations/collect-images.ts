@@ -1,4 +1,3 @@
-import pLimit from "p-limit";
 import { isSealiftError, SealiftError } from "../errors/index.js";
 import {
   type Descriptor,
@@ -15,6 +14,7 @@ import type { EventListener, ImageSource, Op } from "../ports/index.js";
 import { type ImageGraph, walkImage } from "./image-graph.js";
 import { assertPlatforms, type PlatformChoice, selectPlatforms } from "./platform-selection.js";
 import { readBlob } from "./receive-blob.js";
+import { runAll } from "./run-all.js";
 
 /** An image that was asked for, resolved and walked. */
 export interface CollectedImage {
@@ -61,10 +61,10 @@ export async function collectImages(options: CollectOptions): Promise<Collection
   const requests = parseRequests(options.images);
   const manifests = new Map<Digest, RawManifest>();
   const configs = new Map<Digest, Uint8Array>();
-  const limit = pLimit(options.concurrency);
-  const outcomes = await Promise.all(
-    requests.map((request) => limit(() => collectOrFail(request, options, manifests, configs))),
-  );
+  const outcomes: (CollectedImage | ImageFailure)[] = [];
+  await runAll([...requests.entries()], options.concurrency, options.signal, async ([position, request], signal) => {
+    outcomes[position] = await collectOrFail(request, { ...options, signal }, manifests, configs);
+  });
   return {
     images: outcomes.filter((outcome) => "graph" in outcome),
     failures: outcomes.filter((outcome) => "error" in outcome),
@@ -104,6 +104,7 @@ async function collectOrFail(
   try {
     return await collect(request, options, manifests, configs);
   } catch (error) {
+    options.signal?.throwIfAborted();
     if (!isSealiftError(error) || error.exitCode !== 4) throw error;
     return { requested: request.requested, error };
   }

@@ -1,17 +1,20 @@
 import { availableParallelism } from "node:os";
+import { addAbortSignal } from "node:stream";
 import { SealiftError } from "../errors/index.js";
 import { unpackedDigest, verifiedStream } from "../io/index.js";
 import {
   type Descriptor,
   type Digest,
   digestAlgorithm,
+  isImageConfigMediaType,
   isUnknownPlatform,
   MAX_CONFIG_SIZE,
   parseImageConfig,
 } from "../oci/index.js";
 import type { EventListener } from "../ports/index.js";
 import { assertDigest, type BundleContent } from "./bundle-content.js";
-import type { ImageGraph, PlatformManifest } from "./image-graph.js";
+import type { WalkedImage } from "./documents.js";
+import type { PlatformManifest } from "./image-graph.js";
 import type { OpenBundle } from "./open-bundle.js";
 import { runAll } from "./run-all.js";
 
@@ -36,11 +39,11 @@ interface Layer {
 export async function verifyLayers(
   bundle: OpenBundle,
   content: BundleContent,
-  graphs: readonly ImageGraph[],
+  images: readonly WalkedImage[],
   options: { readonly onEvent: EventListener; readonly signal?: AbortSignal },
 ): Promise<ReadonlySet<Digest>> {
   const layers = new Map<Digest, Layer>();
-  for (const platformManifest of graphs.flatMap((graph) => graph.platformManifests)) {
+  for (const platformManifest of images.flatMap(({ graph }) => graph.platformManifests)) {
     for (const layer of await layersOf(platformManifest, content)) {
       const other = layers.get(layer.descriptor.digest);
       if (other !== undefined && other.diffId !== layer.diffId) {
@@ -52,8 +55,8 @@ export async function verifyLayers(
       layers.set(layer.descriptor.digest, layer);
     }
   }
-  await runAll([...layers.values()], availableParallelism(), options.signal, (layer) =>
-    verifyLayer(layer, bundle, content, options.onEvent),
+  await runAll([...layers.values()], availableParallelism(), options.signal, (layer, signal) =>
+    verifyLayer(layer, bundle, content, { onEvent: options.onEvent, signal }),
   );
   return new Set(layers.keys());
 }
@@ -62,8 +65,9 @@ async function layersOf(
   { descriptor, manifest, platform }: PlatformManifest,
   content: BundleContent,
 ): Promise<Layer[]> {
-  // Signatures and attestations have no file system to unpack.
-  if (platform === undefined || isUnknownPlatform(platform)) return [];
+  // Signatures, attestations and artifacts have no file system to unpack.
+  const isImage = isImageConfigMediaType(manifest.config.mediaType);
+  if (!isImage || platform === undefined || isUnknownPlatform(platform)) return [];
   const { diffIds } = parseImageConfig(await content.read(manifest.config, MAX_CONFIG_SIZE), manifest.config.digest);
   if (diffIds.length !== manifest.layers.length) {
     throw new SealiftError(
@@ -81,7 +85,7 @@ async function verifyLayer(
   { descriptor, diffId }: Layer,
   bundle: OpenBundle,
   content: BundleContent,
-  onEvent: EventListener,
+  { onEvent, signal }: { readonly onEvent: EventListener; readonly signal: AbortSignal },
 ): Promise<void> {
   const { digest, size } = descriptor;
   const { position } = content.locate(descriptor);
@@ -89,12 +93,18 @@ async function verifyLayer(
   const stored = verifiedStream(bundle.source.stream(position, size), descriptor, "the bundle", (bytes) => {
     onEvent({ type: "blob-progress", digest, bytes });
   });
+  addAbortSignal(signal, stored);
   let came: Digest;
   try {
-    came = await unpackedDigest(stored, MAX_UNPACKED_SIZE);
+    came = await unpackedDigest(stored, digestAlgorithm(diffId), MAX_UNPACKED_SIZE);
   } catch (error) {
+    signal.throwIfAborted();
     // What is damaged often cannot be unpacked either; the damage is what the user must hear of.
-    assertDigest(digest, await bundle.source.digest(position, size, digestAlgorithm(digest)), `layer ${digest}`);
+    assertDigest(
+      digest,
+      await bundle.source.digest(position, size, digestAlgorithm(digest), { signal }),
+      `layer ${digest}`,
+    );
     throw error;
   }
   if (came !== diffId) {
@@ -102,5 +112,5 @@ async function verifyLayer(
       hint: "the image was published like this, and a runtime will refuse it: tell its publisher, and export another version",
     });
   }
-  onEvent({ type: "blob-finished", digest, how: "verified" });
+  onEvent({ type: "blob-finished", digest });
 }

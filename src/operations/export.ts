@@ -48,7 +48,10 @@ export interface ExportResult {
  * result, unless there is no other.
  */
 export async function exportImages(options: ExportOptions): Promise<ExportResult> {
-  options.onEvent({ type: "step", text: `Reading the manifests of ${options.images.length} image(s)` });
+  options.onEvent({
+    type: "step",
+    text: `Reading the manifests of ${options.images.length === 1 ? "1 image" : `${options.images.length} images`}`,
+  });
   const collection = await collectImages(options);
   const [firstFailure] = collection.failures;
   if (firstFailure !== undefined && collection.images.length === 0) throw firstFailure.error;
@@ -138,5 +141,5 @@ async function download(
     received = position + chunk.length;
   };
   await receiveBlob(source, descriptor, take, { signal });
-  onEvent({ type: "blob-finished", digest, how: "transferred" });
+  onEvent({ type: "blob-finished", digest });
 }

@@ -1,3 +1,4 @@
+import pLimit from "p-limit";
 import { SealiftError } from "../errors/index.js";
 import {
   type Descriptor,
@@ -55,9 +56,12 @@ export interface IndexChild {
 // bound, a hostile registry could keep a walk busy for ever.
 const MAX_DEPTH = 8;
 
+// As many as an export downloads at a time by default.
+const MAX_PARALLEL_FETCHES = 4;
+
 // The largest published images have a few hundred manifests of a few KiB. An
-// index may list 40,000 manifests of 4 MiB each, which no memory holds.
-const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
+// index may list thousands of manifests of 4 MiB each, which no memory holds.
+const MAX_METADATA_BYTES = 16 * 1024 * 1024;
 
 /**
  * Reads everything below `root`.
@@ -79,7 +83,9 @@ class Walk {
   readonly #manifests: RawManifest[] = [];
   readonly #platformManifests: PlatformManifest[] = [];
   readonly #omitted: Descriptor[] = [];
-  #manifestBytes = 0;
+  readonly #raw = new Map<Digest, Promise<RawManifest>>();
+  readonly #sizes = new SizeLedger();
+  #bytes = 0;
 
   constructor(reader: GraphReader, select: ChildSelector) {
     this.#reader = reader;
@@ -104,8 +110,12 @@ class Walk {
     const configs = new Map<Digest, Descriptor>();
     const layers = new Map<Digest, Descriptor>();
     const foreignLayers = new Map<Digest, Descriptor>();
-    for (const { manifest } of this.#platformManifests) configs.set(manifest.config.digest, manifest.config);
+    for (const { manifest } of this.#platformManifests) {
+      this.#sizes.note(manifest.config);
+      configs.set(manifest.config.digest, manifest.config);
+    }
     for (const layer of this.#platformManifests.flatMap(({ manifest }) => manifest.layers)) {
+      this.#sizes.note(layer);
       const kind = isForeignLayerMediaType(layer.mediaType) ? foreignLayers : layers;
       if (!configs.has(layer.digest)) kind.set(layer.digest, layer);
     }
@@ -114,17 +124,19 @@ class Walk {
       manifests: this.#manifests,
       platformManifests: this.#platformManifests,
       blobs: [...configs.values(), ...layers.values()],
-      omittedManifests: this.#omitted,
+      // A child may be listed twice, and chosen once.
+      omittedManifests: this.#omitted.filter(({ digest }) => !this.#visited.has(digest)),
       foreignLayers: [...foreignLayers.values()].filter(({ digest }) => !layers.has(digest)),
     };
   }
 
   async #visitChildren(index: ImageIndex, depth: number): Promise<void> {
-    const children: IndexChild[] = [];
-    for (const descriptor of index.manifests) {
-      children.push({ descriptor, platform: descriptor.platform ?? (await this.#childPlatform(descriptor)) });
-    }
+    const children = await this.#inParallel(index.manifests, async (descriptor) => {
+      this.#sizes.note(descriptor);
+      return { descriptor, platform: descriptor.platform ?? (await this.#childPlatform(descriptor)) };
+    });
     const chosen = new Set(this.#select(children));
+    await this.#inParallel([...chosen], ({ descriptor }) => this.#fetch(descriptor));
     for (const child of children) {
       if (chosen.has(child)) await this.visit(child.descriptor, child.platform, depth + 1);
       else this.#omitted.push(child.descriptor);
@@ -140,8 +152,10 @@ class Walk {
 
   async #configPlatform({ config }: ImageManifest): Promise<Platform | undefined> {
     if (!isImageConfigMediaType(config.mediaType)) return undefined;
+    const bytes = await this.#reader.config(config);
+    this.#count(bytes, config);
     try {
-      return parseImageConfig(await this.#reader.config(config), config.digest).platform;
+      return parseImageConfig(bytes, config.digest).platform;
     } catch (error) {
       // Signatures and other artifacts borrow the type of image configs without being any.
       if (error instanceof SealiftError && error.code === "MANIFEST_INVALID") return undefined;
@@ -149,13 +163,47 @@ class Walk {
     }
   }
 
+  // In turn, each child of an index would cost a slow line a round trip.
+  async #inParallel<T, U>(items: readonly T[], task: (item: T) => Promise<U>): Promise<U[]> {
+    const limit = pLimit(MAX_PARALLEL_FETCHES);
+    return await Promise.all(items.map((item) => limit(() => task(item))));
+  }
+
   async #fetch(descriptor: Descriptor): Promise<RawManifest> {
+    const raw = this.#raw.get(descriptor.digest) ?? this.#read(descriptor);
+    this.#raw.set(descriptor.digest, raw);
+    // Another place may name the same bytes as something else.
+    return { descriptor, bytes: (await raw).bytes };
+  }
+
+  async #read(descriptor: Descriptor): Promise<RawManifest> {
+    this.#sizes.note(descriptor);
     const raw = await this.#reader.manifest(descriptor);
-    this.#manifestBytes += raw.bytes.length;
-    if (this.#manifestBytes > MAX_MANIFEST_BYTES) {
-      throw boundless(descriptor, `more than ${MAX_MANIFEST_BYTES / 2 ** 20} MiB of manifests in one image`);
-    }
+    // The reader may have had these bytes from another image, which stated their size right.
+    this.#sizes.note({ ...descriptor, size: raw.bytes.length });
+    this.#count(raw.bytes, descriptor);
     return raw;
+  }
+
+  #count(bytes: Uint8Array, descriptor: Descriptor): void {
+    this.#bytes += bytes.length;
+    if (this.#bytes <= MAX_METADATA_BYTES) return;
+    throw boundless(descriptor, `more than ${MAX_METADATA_BYTES / 2 ** 20} MiB of manifests and configs in one image`);
+  }
+}
+
+/** Notes the size that each digest is stated with, and refuses a second one. */
+export class SizeLedger {
+  readonly #sizes = new Map<Digest, number>();
+
+  /** @throws SealiftError `SIZE_MISMATCH` if the digest was noted with another size. */
+  note({ digest, size }: Descriptor): void {
+    const other = this.#sizes.get(digest) ?? size;
+    this.#sizes.set(digest, other);
+    if (other === size) return;
+    throw new SealiftError("SIZE_MISMATCH", `expected one size for ${digest}, got ${other} and ${size}`, {
+      hint: "a manifest states a wrong size: ask whoever published the image",
+    });
   }
 }
 

@@ -129,7 +129,7 @@ async function bring(
     });
   };
   await destination.putBlob(descriptor, open, op);
-  onEvent({ type: "blob-finished", digest, how: "transferred" });
+  onEvent({ type: "blob-finished", digest });
   return "transferred";
 }
 

@@ -10,7 +10,7 @@ import { storeManifests, tagRoot } from "./import-manifests.js";
 import { ImportTarget, openTargets } from "./import-target.js";
 import { assertLayout, describeSignature, type OpenBundle, openBundle } from "./open-bundle.js";
 import { runAll } from "./run-all.js";
-import { announceTotal, unreadEntries, verifyEntries } from "./verify.js";
+import { announceTotal, unreadEntries, verifyEntries, walkImages, withoutBlobs } from "./verify.js";
 
 /** What an import needs. */
 export interface ImportOptions extends Op {
@@ -60,11 +60,14 @@ export interface ImportResult {
 export async function importBundle(options: ImportOptions): Promise<ImportResult> {
   const bundle = await openBundle(options.source, options.trust);
   options.onEvent({ type: "step", text: describeSignature(bundle) });
-  await assertLayout(bundle);
+  await assertLayout(bundle, options.signal);
   const routed = routeImages(bundle.index.images, options.to);
   const content = new BundleContent(bundle);
-  const images = [];
-  for (const route of routed) images.push({ routed: route, graph: await content.graphOf(route.image) });
+  const walked = await walkImages(bundle, content, options.signal);
+  const images = routed.flatMap((route, position) => {
+    const graph = walked[position]?.graph;
+    return graph === undefined ? [] : [{ routed: route, graph }];
+  });
   const targets = await openTargets(images, options.openDestination);
   const blobs = options.dryRun
     ? await surveyBlobs(targets, content, options)
@@ -90,7 +93,7 @@ async function sendImages(
   const unread = unreadEntries(bundle, content);
   announceTotal(unread, options.onEvent);
   const { counts, verified } = await storeBlobs(targets, content, options);
-  const left = unread.filter(({ entry }) => !verified.has(entry.digest));
+  const left = withoutBlobs(unread, verified);
   await verifyEntries(bundle, left, options);
   await forEachImage(targets, options, storeManifests);
   await forEachImage(targets, options, tagRoot);

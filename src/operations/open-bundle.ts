@@ -23,7 +23,6 @@ import { checkSignature, sigstoreBundle, type TrustPolicy } from "../signing/ind
 export interface OpenBundle {
   readonly source: RandomAccessSource;
   readonly index: BundleIndex;
-  readonly indexBytes: Uint8Array;
   readonly indexDigest: Digest;
   readonly signature: Uint8Array;
   /** The trusted key that signed; undefined if the policy asked for none. */
@@ -66,7 +65,6 @@ export async function openBundle(source: RandomAccessSource, trust: TrustPolicy)
   return {
     source,
     index,
-    indexBytes: indexFile.bytes,
     indexDigest,
     signature: signatureFile.bytes,
     signedBy,
@@ -79,9 +77,9 @@ export async function openBundle(source: RandomAccessSource, trust: TrustPolicy)
  * its size, every header, all padding, the end, and the files before the
  * entries. A doubled, hidden, swapped or extra entry cannot pass.
  *
- * @throws SealiftError `BUNDLE_INVALID`, `MEDIUM_FAILED`.
+ * @throws SealiftError `BUNDLE_INVALID`, `MEDIUM_FAILED`; or the signal's reason.
  */
-export async function assertLayout(bundle: OpenBundle): Promise<void> {
+export async function assertLayout(bundle: OpenBundle, signal: AbortSignal | undefined): Promise<void> {
   const { source, layout, signature, indexDigest, index } = bundle;
   if (source.size !== layout.size) {
     throw new SealiftError("BUNDLE_INVALID", `expected a bundle of ${layout.size} bytes, got ${source.size}`, {
@@ -90,6 +88,7 @@ export async function assertLayout(bundle: OpenBundle): Promise<void> {
   }
   let end = 0;
   for (const file of [layout.index, layout.signature, layout.sigstoreBundle, ...layout.entries]) {
+    signal?.throwIfAborted();
     await assertGap(source, end, file);
     end = file.position + file.size;
   }

@@ -23,12 +23,14 @@ export function selectPlatforms(choice: PlatformChoice): ChildSelector {
 }
 
 /**
- * Checks that an image has every platform that was asked for.
+ * Checks that an image has every platform that was asked for. An artifact, such
+ * as a Helm chart, has none, and is carried as it is.
  *
  * @throws SealiftError `PLATFORM_NOT_FOUND`.
  */
 export function assertPlatforms(name: string, choice: PlatformChoice, graph: ImageGraph): void {
-  if (choice === "all") return;
+  const isArtifact = graph.omittedManifests.length === 0 && graph.platformManifests.every(({ platform }) => !platform);
+  if (choice === "all" || isArtifact) return;
   const found = graph.platformManifests.flatMap(({ platform }) => platform ?? []);
   const missing = choice.filter((wanted) => !found.some((offered) => platformMatches(wanted, offered)));
   if (missing.length === 0) return;

@@ -26,6 +26,6 @@ export async function runAll<T>(
       }),
     ),
   );
-  if (failed.signal.aborted) throw failed.signal.reason;
   outer?.throwIfAborted();
+  failed.signal.throwIfAborted();
 }

@@ -3,8 +3,9 @@ import type { BundleIdentity, BundleImage, PlacedEntry } from "../bundle/format/
 import { type Digest, digestAlgorithm } from "../oci/index.js";
 import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
-import { assertDigest, BundleContent } from "./bundle-content.js";
+import { assertDigest, BundleContent, isBlob } from "./bundle-content.js";
 import { verifyLayers } from "./deep-verify.js";
+import { assertDocuments, type WalkedImage } from "./documents.js";
 import { assertLayout, describeSignature, type OpenBundle, openBundle } from "./open-bundle.js";
 import { runAll } from "./run-all.js";
 
@@ -42,14 +43,13 @@ export async function verifyBundle(options: VerifyOptions): Promise<VerifyResult
   const { onEvent } = options;
   const bundle = await openBundle(options.source, options.trust);
   onEvent({ type: "step", text: describeSignature(bundle) });
-  await assertLayout(bundle);
+  await assertLayout(bundle, options.signal);
   const content = new BundleContent(bundle);
-  const graphs = [];
-  for (const image of bundle.index.images) graphs.push(await content.graphOf(image));
+  const images = await walkImages(bundle, content, options.signal);
   const unread = unreadEntries(bundle, content);
   announceTotal(unread, onEvent);
-  const unpacked = options.deep ? await verifyLayers(bundle, content, graphs, options) : undefined;
-  const left = unpacked === undefined ? unread : unread.filter(({ entry }) => !unpacked.has(entry.digest));
+  const unpacked = options.deep ? await verifyLayers(bundle, content, images, options) : undefined;
+  const left = withoutBlobs(unread, unpacked ?? new Set());
   await verifyEntries(bundle, left, options);
   return {
     identity: bundle.index.identity,
@@ -62,9 +62,34 @@ export async function verifyBundle(options: VerifyOptions): Promise<VerifyResult
   };
 }
 
+/**
+ * Reads everything above the layers: every image must be whole, and the documents
+ * for other readers must name these images.
+ *
+ * @throws SealiftError as `BundleContent.graphOf` and `assertDocuments`; or the signal's reason.
+ */
+export async function walkImages(
+  bundle: OpenBundle,
+  content: BundleContent,
+  signal: AbortSignal | undefined,
+): Promise<readonly WalkedImage[]> {
+  const images: WalkedImage[] = [];
+  for (const image of bundle.index.images) {
+    signal?.throwIfAborted();
+    images.push({ image, graph: await content.graphOf(image) });
+  }
+  assertDocuments(bundle, images);
+  return images;
+}
+
+/** All entries but the blobs with these digests: those were verified where they lie. */
+export function withoutBlobs(entries: readonly PlacedEntry[], digests: ReadonlySet<Digest>): readonly PlacedEntry[] {
+  return entries.filter((placed) => !isBlob(placed) || !digests.has(placed.entry.digest));
+}
+
 /** The entries that nobody has read, and so verified, yet. */
 export function unreadEntries(bundle: OpenBundle, content: BundleContent): readonly PlacedEntry[] {
-  return bundle.layout.entries.filter(({ entry }) => !content.verified.has(entry.digest));
+  return withoutBlobs(bundle.layout.entries, content.verified);
 }
 
 /** Says how much is to come. */
@@ -83,12 +108,15 @@ export async function verifyEntries(
   { onEvent, signal }: { readonly onEvent: EventListener; readonly signal?: AbortSignal },
 ): Promise<void> {
   const ordered = entries.toSorted((a, b) => b.size - a.size);
-  await runAll(ordered, availableParallelism(), signal, async ({ entry: { path, digest, size }, position }) => {
+  await runAll(ordered, availableParallelism(), signal, async ({ entry: { path, digest, size }, position }, inner) => {
     onEvent({ type: "blob-started", digest, bytes: size });
-    const came = await source.digest(position, size, digestAlgorithm(digest), (bytes) => {
-      onEvent({ type: "blob-progress", digest, bytes });
+    const came = await source.digest(position, size, digestAlgorithm(digest), {
+      signal: inner,
+      onBytes: (bytes) => {
+        onEvent({ type: "blob-progress", digest, bytes });
+      },
     });
     assertDigest(digest, came, path);
-    onEvent({ type: "blob-finished", digest, how: "verified" });
+    onEvent({ type: "blob-finished", digest });
   });
 }

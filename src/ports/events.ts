@@ -11,12 +11,7 @@ export type OperationEvent =
   | { readonly type: "blob-started"; readonly digest: Digest; readonly bytes: number }
   /** `bytes` more of the blob have passed; negative when a new try begins. */
   | { readonly type: "blob-progress"; readonly digest: Digest; readonly bytes: number }
-  /** `how` says what was done with the blob: it was transferred, or needed not be. */
-  | {
-      readonly type: "blob-finished";
-      readonly digest: Digest;
-      readonly how: "transferred" | "present" | "mounted" | "verified";
-    };
+  | { readonly type: "blob-finished"; readonly digest: Digest };
 
 /** Takes the events of an operation; it must not throw. */
 export type EventListener = (event: OperationEvent) => void;

@@ -13,7 +13,7 @@ export interface ImageSource extends AsyncDisposable {
    * The descriptor of what a tag or a digest names now.
    *
    * @throws SealiftError `NOT_FOUND`, `UNAUTHORIZED`, `DENIED`, `UNREACHABLE`,
-   * `REGISTRY_PROTOCOL`, `UNSUPPORTED_MANIFEST` (schema 1).
+   * `REGISTRY_FAILED`, `REGISTRY_PROTOCOL`, `UNSUPPORTED_MANIFEST` (schema 1).
    */
   resolve(reference: Reference, op?: Op): Promise<Descriptor>;
 
@@ -41,7 +41,8 @@ export interface ImageDestination extends AsyncDisposable {
   /**
    * Whether the blob or manifest is there already, with its digest and size.
    *
-   * @throws SealiftError `UNAUTHORIZED`, `DENIED`, `UNREACHABLE`, `REGISTRY_PROTOCOL`.
+   * @throws SealiftError `UNAUTHORIZED`, `DENIED`, `UNREACHABLE`, `REGISTRY_FAILED`,
+   * `REGISTRY_PROTOCOL`.
    */
   has(descriptor: Descriptor, op?: Op): Promise<boolean>;
 
@@ -56,10 +57,10 @@ export interface ImageDestination extends AsyncDisposable {
 
   /**
    * Stores a manifest under `tag`, or by its digest if none is given. All it
-   * refers to must be there.
+   * refers to must be there. A tag that names the manifest already is left alone.
    *
-   * @throws SealiftError as `has`, and `DIGEST_MISMATCH` if the destination
-   * stored something else.
+   * @throws SealiftError as `has`; `REGISTRY_PROTOCOL` if the destination stored
+   * something else.
    */
   putManifest(manifest: RawManifest, tag?: string, op?: Op): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Digest, DigestAlgorithm } from "../oci/index.js";
+import type { Op } from "./image.js";
 
 /** A file, or something like one, whose parts are written in any order. */
 export interface RandomAccessSink extends AsyncDisposable {
@@ -26,6 +27,12 @@ export interface RandomAccessSink extends AsyncDisposable {
   commit(): Promise<void>;
 }
 
+/** What {@link RandomAccessSource.digest} accepts. */
+export interface DigestOp extends Op {
+  /** Called with each further number of bytes that were hashed. */
+  readonly onBytes?: (bytes: number) => void;
+}
+
 /** A file, or something like one, whose parts are read in any order. */
 export interface RandomAccessSource extends AsyncDisposable {
   /** In bytes. */
@@ -44,13 +51,7 @@ export interface RandomAccessSource extends AsyncDisposable {
   /**
    * The digest of the same bytes. Calls run in parallel, as the machine allows.
    *
-   * @param onBytes - Called with each further number of bytes that were hashed.
-   * @throws SealiftError as `read`.
+   * @throws SealiftError as `read`; or the signal's reason.
    */
-  digest(
-    position: number,
-    length: number,
-    algorithm: DigestAlgorithm,
-    onBytes?: (bytes: number) => void,
-  ): Promise<Digest>;
+  digest(position: number, length: number, algorithm: DigestAlgorithm, op?: DigestOp): Promise<Digest>;
 }

@@ -55,7 +55,7 @@ function codeFor(status: number): ErrorCode {
   if (status === 401) return "UNAUTHORIZED";
   if (status === 404) return "NOT_FOUND";
   if (status >= 400 && status < 500) return "DENIED";
-  return status >= 500 ? "UNREACHABLE" : "REGISTRY_PROTOCOL";
+  return status >= 500 ? "REGISTRY_FAILED" : "REGISTRY_PROTOCOL";
 }
 
 function hintFor(status: number, codes: readonly string[], { registry }: Purpose): string | undefined {
@@ -85,6 +85,13 @@ const errorsSchema = z.object({
   errors: z.array(z.object({ code: z.unknown(), message: z.unknown() })),
 });
 
+// Some servers repeat the request, headers and all.
+const ECHOED_CREDENTIALS = /\b(basic|bearer)(\s|%20|\+)+[^\s"',;<>&]+/gi;
+
+function withoutCredentials(text: string): string {
+  return text.replace(ECHOED_CREDENTIALS, "$1 ***");
+}
+
 async function readWords(answer: Answer): Promise<{ codes: string[]; words: string }> {
   let bytes: Buffer;
   try {
@@ -103,13 +110,13 @@ async function readWords(answer: Answer): Promise<{ codes: string[]; words: stri
       );
     return { codes: stated.map(({ code }) => code), words: shown.filter(Boolean).join("; ") };
   } catch {
-    const text = bytes.toString("utf8").replace(/\s+/g, " ").trim();
+    const text = withoutCredentials(bytes.toString("utf8")).replace(/\s+/g, " ").trim();
     return { codes: [], words: text === "" ? "" : quote(text) };
   }
 }
 
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
+  return typeof value === "string" ? withoutCredentials(value) : "";
 }
 
 /** Retry-After in milliseconds: seconds, or a date (RFC 9110 section 10.2.3). */

@@ -90,6 +90,8 @@ export async function fetchManifest(remote: Remote, descriptor: Descriptor, op?:
 export async function putManifest(remote: Remote, manifest: RawManifest, tag?: string, op?: Op): Promise<void> {
   const { digest, mediaType } = manifest.descriptor;
   const target = tag ?? digest;
+  // Where tags are immutable, putting even the same manifest again is refused (ECR, Harbor).
+  if (tag !== undefined && (await digestOfTag(remote, tag, op)) === digest) return;
   const wanted = `${remote.name} to take manifest ${target}`;
   const answer = await remote.request({
     method: "PUT",
@@ -103,7 +105,36 @@ export async function putManifest(remote: Remote, manifest: RawManifest, tag?: s
     op,
   });
   answer.discard();
-  assertDigest(answer.header("docker-content-digest") ?? digest, digest, wanted, answer);
+  const stored = answer.header("docker-content-digest") ?? digest;
+  if (stored !== digest) {
+    throw new SealiftError(
+      "REGISTRY_PROTOCOL",
+      `expected ${wanted}, got ${quote(stored)} stored by ${answer.url.host}`,
+      {
+        hint: "the registry, or something before it, changes manifests: have that turned off",
+      },
+    );
+  }
+}
+
+/** What a tag names now; undefined if it names nothing, or nothing that this user may see. */
+async function digestOfTag(remote: Remote, tag: string, op?: Op): Promise<string | undefined> {
+  try {
+    const answer = await remote.request({
+      method: "HEAD",
+      url: remote.url(`manifests/${tag}`),
+      wanted: `to learn what ${remote.name}:${tag} is`,
+      headers: { accept: ACCEPTED_MANIFESTS },
+      statuses: [200, 404],
+      scopes: [remote.pushScope],
+      op,
+    });
+    answer.discard();
+    return answer.status === 200 ? answer.header("docker-content-digest") : undefined;
+  } catch (error) {
+    if (isSealiftError(error, "DENIED", "UNAUTHORIZED")) return undefined;
+    throw error;
+  }
 }
 
 /** Passes an error on, unless it is a refusal of HEAD: GET may be answered, and its refusal says why. */

@@ -90,17 +90,32 @@ export class Tokens {
     // A redirect is not followed: the realm is where credentials go, and no place else.
     const answer = await this.#http.exchange({ method: "GET", url, wanted, ...(headers && { headers }) });
     if (answer.status !== 200) throw await answerError(answer, { wanted, registry: host.registry });
-    const { bytes } = await readBody(answer, MAX_ANSWER);
-    const stated = parseJson(bytes, answerSchema, `the token answer of ${url.host}`, "REGISTRY_PROTOCOL");
-    const text = stated.token ?? stated.access_token;
+    const stated = parseAnswer(await readBody(answer, MAX_ANSWER));
+    const text = stated?.token ?? stated?.access_token;
     if (!text) {
       throw new SealiftError(
         "REGISTRY_PROTOCOL",
         `expected ${wanted}, got an answer without token and access_token from ${url.host}`,
       );
     }
-    const life = Math.max(stated.expires_in ?? 0, MIN_LIFE_S) - SPARE_LIFE_S;
+    const life = Math.max(stated?.expires_in ?? 0, MIN_LIFE_S) - SPARE_LIFE_S;
     return { text, expires: Date.now() + life * 1000 };
+  }
+}
+
+/** What a token endpoint answered, if that can be read. Why it cannot is not said: the words would show the token. */
+function parseAnswer({
+  bytes,
+  isWhole,
+}: {
+  bytes: Uint8Array;
+  isWhole: boolean;
+}): z.infer<typeof answerSchema> | undefined {
+  if (!isWhole) return undefined;
+  try {
+    return parseJson(bytes, answerSchema, "the token answer", "REGISTRY_PROTOCOL");
+  } catch {
+    return undefined;
   }
 }
 

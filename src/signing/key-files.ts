@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { isSealiftError, quote, SealiftError } from "../errors/index.js";
-import { mediumError, readSmallFile } from "../io/index.js";
+import { errnoOf, mediumError, readSmallFile } from "../io/index.js";
 import type { SignatureVerifier, Signer } from "../ports/index.js";
 import { generateKeyPair } from "./key-pair.js";
 import { MAX_KEY_FILE_SIZE } from "./pem.js";
@@ -72,7 +72,7 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
   try {
     await writeFile(path, text, { flag: "wx", mode, flush: true });
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") throw existsError(path);
+    if (errnoOf(error) === "EEXIST") throw existsError(path);
     throw mediumError(error, "create", path);
   }
 }

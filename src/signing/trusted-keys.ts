@@ -2,6 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { quote, SealiftError } from "../errors/index.js";
+import { errnoOf } from "../io/index.js";
 import type { SignatureVerifier } from "../ports/index.js";
 import { readVerifier } from "./key-files.js";
 
@@ -62,8 +63,4 @@ function unreadable(what: string, path: string, cause: unknown): SealiftError {
     hint: "correct its permissions, or remove it from the folder",
     cause,
   });
-}
-
-function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -1,6 +1,6 @@
 import { type FileHandle, lstat, mkdir, open, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { FileSink } from "../../src/bundle/index.js";
+import { FileSink, stampOf } from "../../src/bundle/index.js";
 import { failureOf } from "../support/errors.js";
 import { TempFolder } from "../support/temp-folder.js";
 
@@ -12,6 +12,10 @@ function systemError(code: string): Error {
 const PETABYTES = Number.MAX_SAFE_INTEGER;
 
 const WRITEBACK_STEP = 64 * 1024 * 1024;
+
+async function createSink(path: string): Promise<FileSink> {
+  return await FileSink.create(path, await stampOf(path));
+}
 
 describe("a file sink", () => {
   let folder: TempFolder;
@@ -33,7 +37,7 @@ describe("a file sink", () => {
   const names = (): Promise<string[]> => readdir(folder.path);
 
   test("gives a file its name only once it is committed", async () => {
-    const sink = await FileSink.create(path);
+    const sink = await createSink(path);
     await sink.allocate(10);
     await sink.write(5, Buffer.from("world"));
     await sink.write(0, Buffer.from("hello"));
@@ -52,14 +56,14 @@ describe("a file sink", () => {
       calls.push((await names()).join());
       return sync.call(this);
     });
-    await using sink = await FileSink.create(path);
+    await using sink = await createSink(path);
     await sink.write(0, Buffer.from("x"));
     await sink.commit();
     expect(calls).toEqual(["bundle.tar.partial", "bundle.tar"]);
   });
 
   test("that is disposed of leaves nothing behind, however often", async () => {
-    const sink = await FileSink.create(path);
+    const sink = await createSink(path);
     await sink.allocate(10);
     await sink.write(0, Buffer.from("half"));
     await sink[Symbol.asyncDispose]();
@@ -69,7 +73,7 @@ describe("a file sink", () => {
   });
 
   test("has zeros where nothing was written, and the size that was allocated", async () => {
-    await using sink = await FileSink.create(path);
+    await using sink = await createSink(path);
     await sink.allocate(8);
     await sink.write(2, Buffer.from("ab"));
     await sink.commit();
@@ -83,7 +87,7 @@ describe("a file sink", () => {
       return write.call(this, bytes, offset, Math.ceil(length / 3), position) as never;
     });
     const parts = Array.from({ length: 20 }, (_, at) => Buffer.alloc(100, at));
-    await using sink = await FileSink.create(path);
+    await using sink = await createSink(path);
     await Promise.all(parts.map((part, at) => sink.write(at * 100, part)));
     await sink.commit();
     expect(await readFile(path)).toEqual(Buffer.concat(parts));
@@ -92,13 +96,13 @@ describe("a file sink", () => {
   test("replaces a file that has the name, in one step", async () => {
     await writeFile(path, "the bundle before");
     {
-      await using sink = await FileSink.create(path);
+      await using sink = await createSink(path);
       await sink.write(0, Buffer.from("new"));
       expect(await readFile(path, "utf8")).toBe("the bundle before");
     }
     expect(await readFile(path, "utf8")).toBe("the bundle before");
 
-    await using sink = await FileSink.create(path);
+    await using sink = await createSink(path);
     await sink.write(0, Buffer.from("new"));
     await sink.commit();
     expect(await readFile(path, "utf8")).toBe("new");
@@ -108,7 +112,7 @@ describe("a file sink", () => {
   test("replaces a link that has the name, and leaves alone what it points to", async () => {
     await writeFile(folder.file("elsewhere"), "precious");
     await symlink("elsewhere", path);
-    await using sink = await FileSink.create(path);
+    await using sink = await createSink(path);
     await sink.write(0, Buffer.from("new"));
     await sink.commit();
     expect(await readFile(folder.file("elsewhere"), "utf8")).toBe("precious");
@@ -117,7 +121,7 @@ describe("a file sink", () => {
 
   test("replaces what an earlier run left", async () => {
     await writeFile(`${path}.partial`, "a long leftover of an earlier run");
-    await using sink = await FileSink.create(path);
+    await using sink = await createSink(path);
     await sink.write(0, Buffer.from("new"));
     await sink.commit();
     expect(await readFile(path, "utf8")).toBe("new");
@@ -126,7 +130,7 @@ describe("a file sink", () => {
   test("does not follow a link that lies where it writes", async () => {
     await writeFile(folder.file("elsewhere"), "precious");
     await symlink("elsewhere", `${path}.partial`);
-    await using sink = await FileSink.create(path);
+    await using sink = await createSink(path);
     await sink.write(0, Buffer.from("new"));
     await sink.commit();
     expect(await readFile(folder.file("elsewhere"), "utf8")).toBe("precious");
@@ -135,16 +139,16 @@ describe("a file sink", () => {
   });
 
   test("is refused in a folder that is not there, and where a folder has the name", async () => {
-    expect((await failureOf(() => FileSink.create(folder.file("none/bundle.tar")))).code).toBe("FILE_NOT_FOUND");
+    expect((await failureOf(() => createSink(folder.file("none/bundle.tar")))).code).toBe("FILE_NOT_FOUND");
     await mkdir(path);
-    await using sink = await FileSink.create(path);
+    await using sink = await createSink(path);
     expect((await failureOf(() => sink.commit())).code).toBe("CONFIG_INVALID");
     await sink[Symbol.asyncDispose]();
     expect(await names()).toEqual(["bundle.tar"]);
   });
 
   test("is refused before anything is written if the medium has not enough room", async () => {
-    await using sink = await FileSink.create(path);
+    await using sink = await createSink(path);
     const error = await failureOf(() => sink.allocate(PETABYTES));
     expect(error.code).toBe("NO_SPACE");
     expect(error.exitCode).toBe(7);
@@ -162,7 +166,7 @@ describe("a file sink", () => {
     ["sync", "ENOSPC", "NO_SPACE"],
     ["sync", "EIO", "MEDIUM_FAILED"],
   ] as const)("whose medium fails to %s with %s fails with %s, and leaves nothing", async (call, errno, code) => {
-    const sink = await FileSink.create(path);
+    const sink = await createSink(path);
     vi.spyOn(handles, call).mockRejectedValueOnce(systemError(errno));
     const error = await failureOf(async () => {
       await sink.allocate(5);
@@ -181,7 +185,7 @@ describe("a file sink", () => {
       if ((await this.stat()).isDirectory()) throw systemError(errno);
       return sync.call(this);
     });
-    await using sink = await FileSink.create(path);
+    await using sink = await createSink(path);
     await sink.commit();
     expect(await names()).toEqual(["bundle.tar"]);
   });
@@ -203,7 +207,7 @@ describe("a file sink that is given much", () => {
     vi.spyOn(handles, "datasync").mockImplementation(
       () => new Promise((resolve, reject) => flushes.push({ resolve, reject })),
     );
-    sink = await FileSink.create(folder.file("bundle.tar"));
+    sink = await createSink(folder.file("bundle.tar"));
   });
   afterEach(async () => {
     await sink[Symbol.asyncDispose]();

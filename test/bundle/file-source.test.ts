@@ -54,7 +54,9 @@ describe("a file source", () => {
     await fc.assert(
       fc.asyncProperty(anyRange, fc.constantFrom("sha256", "sha512"), async ({ position, length }, algorithm) => {
         let counted = 0;
-        const digest = await source.digest(position, length, algorithm, (count) => (counted += count));
+        const digest = await source.digest(position, length, algorithm, {
+          onBytes: (count) => (counted += count),
+        });
         const hex = createHash(algorithm)
           .update(bytes.subarray(position, position + length))
           .digest("hex");
@@ -78,7 +80,7 @@ describe("a file source", () => {
 
   test("hashes a large range with progress on the way", async () => {
     const steps: number[] = [];
-    const digest = await source.digest(0, bytes.length, "sha256", (count) => steps.push(count));
+    const digest = await source.digest(0, bytes.length, "sha256", { onBytes: (count) => steps.push(count) });
     expect(digest).toBe(`sha256:${createHash("sha256").update(bytes).digest("hex")}`);
     expect(steps).toEqual([16 * MIB, 2 * MIB + 7]);
   });
@@ -141,7 +143,7 @@ describe("a file source", () => {
     const opened = await FileSource.open(large);
     let start = (): void => undefined;
     const started = new Promise<void>((resolve) => (start = resolve));
-    const digests = Array.from({ length: 12 }, () => opened.digest(0, opened.size, "sha256", start));
+    const digests = Array.from({ length: 12 }, () => opened.digest(0, opened.size, "sha256", { onBytes: start }));
     const settled = Promise.allSettled(digests);
     await started;
 

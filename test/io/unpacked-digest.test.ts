@@ -58,12 +58,12 @@ function inChunks(layer: Uint8Array, size = 64 * KIB): Readable {
 describe("the digest of a layer unpacked", () => {
   describe.each(LAYERS)("%s", (_name, layer) => {
     test.each([1, 3, 100, 64 * KIB])("is that of what it holds, in chunks of %i bytes", async (size) => {
-      expect(await unpackedDigest(inChunks(layer, size), text.length)).toBe(digestOf(text));
+      expect(await unpackedDigest(inChunks(layer, size), "sha256", text.length)).toBe(digestOf(text));
     });
 
     test("needs exactly the room for what it holds", async () => {
       const stream = inChunks(layer, 100);
-      const error = await failureOf(() => unpackedDigest(stream, text.length - 1));
+      const error = await failureOf(() => unpackedDigest(stream, "sha256", text.length - 1));
       expect(error.code).toBe("MANIFEST_INVALID");
       expect(error.message).toContain(`at most ${text.length - 1} bytes unpacked, got more`);
       expect(stream.destroyed).toBe(true);
@@ -73,9 +73,9 @@ describe("the digest of a layer unpacked", () => {
   test("is that of all blocks of one byte, and of two zstd files in one", async () => {
     const layer = frame([rleBlock(0x61, LARGEST_BLOCK), rleBlock(0x62, 1), rawBlock("c")]);
     const unpacked = Buffer.concat([Buffer.alloc(LARGEST_BLOCK, "a"), Buffer.from("bc")]);
-    expect(await unpackedDigest(inChunks(layer), MIB)).toBe(digestOf(unpacked));
+    expect(await unpackedDigest(inChunks(layer), "sha256", MIB)).toBe(digestOf(unpacked));
     const twice = Buffer.concat([zstdOfText, zstdOfText]);
-    expect(await unpackedDigest(inChunks(twice, 50), MIB)).toBe(digestOf(Buffer.concat([text, text])));
+    expect(await unpackedDigest(inChunks(twice, 50), "sha256", MIB)).toBe(digestOf(Buffer.concat([text, text])));
   });
 
   test.each([
@@ -87,7 +87,7 @@ describe("the digest of a layer unpacked", () => {
     ["bzip2, which no registry serves", "425a683931415926"],
   ])("of %s is that of the bytes as they are", async (_name, hex) => {
     const layer = Buffer.from(hex, "hex");
-    expect(await unpackedDigest(inChunks(layer, 1), 100)).toBe(digestOf(layer));
+    expect(await unpackedDigest(inChunks(layer, 1), "sha256", 100)).toBe(digestOf(layer));
   });
 
   test("of anything is one digest, or refused, whatever the chunks", async () => {
@@ -96,7 +96,7 @@ describe("the digest of a layer unpacked", () => {
       .map((hex) => Buffer.from(hex, "hex"));
     const content = fc.tuple(start, fc.uint8Array({ maxLength: 100 })).map((parts) => Buffer.concat(parts));
     const outcome = (layer: Buffer, size: number): Promise<string> =>
-      unpackedDigest(inChunks(layer, size), MIB).catch((error: unknown) => {
+      unpackedDigest(inChunks(layer, size), "sha256", MIB).catch((error: unknown) => {
         expect(isSealiftError(error, "MANIFEST_INVALID")).toBe(true);
         return "refused";
       });
@@ -132,7 +132,7 @@ describe("a layer that cannot be unpacked", () => {
   ])("is refused, whatever the chunks: %s", async (_name, layer) => {
     for (const size of [1, 10, MIB]) {
       const stream = inChunks(layer, size);
-      const error = await failureOf(() => unpackedDigest(stream, MIB));
+      const error = await failureOf(() => unpackedDigest(stream, "sha256", MIB));
       expect(error.code).toBe("MANIFEST_INVALID");
       expect(error.message).toMatch(/^expected a (zstd )?layer /);
       expect(stream.destroyed).toBe(true);
@@ -144,7 +144,7 @@ describe("a layer that cannot be unpacked", () => {
     ["zstd", zstdOfText],
   ])("is refused wherever it was cut: %s", async (_name, layer) => {
     for (let length = 4; length < layer.length; length += 1) {
-      expect((await failureOf(() => unpackedDigest(inChunks(layer.subarray(0, length)), MIB))).code).toBe(
+      expect((await failureOf(() => unpackedDigest(inChunks(layer.subarray(0, length)), "sha256", MIB))).code).toBe(
         "MANIFEST_INVALID",
       );
     }
@@ -156,7 +156,7 @@ describe("a layer that cannot be unpacked", () => {
     const blocks = frame(Array.from({ length: 24_000 }, () => rleBlock(0, LARGEST_BLOCK)));
     for (const bomb of [zeros, blocks, Buffer.concat([frame([rawBlock("harmless")]), blocks])]) {
       const stream = inChunks(bomb);
-      expect((await failureOf(() => unpackedDigest(stream, MIB))).message).toContain("got more");
+      expect((await failureOf(() => unpackedDigest(stream, "sha256", MIB))).message).toContain("got more");
       expect(stream.destroyed).toBe(true);
     }
   });
@@ -175,7 +175,7 @@ describe("a layer that cannot be read", () => {
       yield layer.subarray(0, -1);
       throw broken;
     }
-    const reading = unpackedDigest(Readable.from(chunks(), { objectMode: false }), MIB);
+    const reading = unpackedDigest(Readable.from(chunks(), { objectMode: false }), "sha256", MIB);
     await expect(reading).rejects.toBe(broken);
   });
 });

@@ -131,8 +131,21 @@ describe("what is no manifest", () => {
     expect(error.message).not.toMatch(/[\u0000-\u001f]/);
   });
 
-  test("in 4 MiB of bad children has only the first one named, soon", async () => {
+  test("in 4 MiB of bad children is refused, soon", async () => {
     const many = "{},".repeat(MAX_MANIFEST_SIZE / 3 - 20);
+    const error = await failureOf(() => parse(`{"schemaVersion":2,"manifests":[${many}{}]}`, MEDIA_TYPE.ociIndex));
+    expect(error.message).toContain("more than 400000 objects");
+  });
+
+  test.each(["manifests", "layers"])("with more %s than memory should hold is refused", async (member) => {
+    const many = Array.from({ length: 10_001 }, () => config);
+    const text = JSON.stringify({ schemaVersion: 2, ...(member === "layers" ? { config } : {}), [member]: many });
+    const type = member === "layers" ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.ociIndex;
+    expect((await failureOf(() => parse(text, type))).message).toContain("at most 10000 descriptors, got 10001");
+  });
+
+  test("in thousands of bad children has only the first one named", async () => {
+    const many = "{},".repeat(9000);
     const error = await failureOf(() => parse(`{"schemaVersion":2,"manifests":[${many}{}]}`, MEDIA_TYPE.ociIndex));
     expect(error.message).toContain('"manifests.0.digest"');
     expect(error.message).not.toMatch(/manifests\.1|more/);

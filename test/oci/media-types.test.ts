@@ -4,9 +4,9 @@ import {
   isImageConfigMediaType,
   isImageManifestMediaType,
   isIndexMediaType,
-  isSchema1MediaType,
   MANIFEST_MEDIA_TYPES,
 } from "../../src/oci/index.js";
+import { isSchema1MediaType } from "../../src/oci/media-types.js";
 
 const OCI = "application/vnd.oci.image";
 const DOCKER = "application/vnd.docker";

@@ -154,6 +154,32 @@ describe("platforms", () => {
     expect(images[0]).toMatchObject({ platforms: ["linux/amd64"], omitted: [{ reason: "platform" }] });
   });
 
+  test("a child that is listed for two platforms is carried if one of them is chosen", async () => {
+    const twice = sampleIndex([
+      { image: arm, platform: "linux/arm/v7" },
+      { image: arm, platform: "linux/arm/v6" },
+    ]);
+    storeImage(scene.near.storage, "twice", "1", twice);
+    const { images } = await scene.export(["twice:1"], { platforms: [parsePlatform("linux/arm/v7")] });
+    expect(images[0]?.omitted).toEqual([]);
+    await expect(verifyFile(scene.bundle, { trust: scene.keys.trust, deep: true })).resolves.toMatchObject({
+      unpackedLayers: 1,
+    });
+  });
+
+  test("an artifact has none, and is carried whatever was chosen", async () => {
+    const config = Buffer.from("{}");
+    const root = sampleManifest(MEDIA_TYPE.ociManifest, {
+      schemaVersion: 2,
+      config: describeBytes("application/vnd.cncf.helm.config.v1+json", config),
+      layers: [],
+    });
+    const blobs = new Map([[describeBytes("a/b", config).digest, config]]);
+    storeImage(scene.near.storage, "chart", "1", { root, manifests: [root], blobs });
+    const { images } = await scene.export(["chart:1"], { platforms: [parsePlatform("linux/amd64")] });
+    expect(images).toHaveLength(1);
+  });
+
   test("manifest.json names linux/amd64 if it is there, else the first for Linux, never another system", async () => {
     const windows = await simpleImage("windows", "windows/amd64");
     const s390x = await simpleImage("s390x", "linux/s390x");
@@ -226,6 +252,17 @@ describe("kinds of content", () => {
     expect(failure).toMatchObject({ code: "UNSUPPORTED_MANIFEST", exitCode: 4 });
     expect(failure.message).toContain("schema 1");
     expect(failure.hint).toContain("push the image again");
+  });
+
+  test.each(["config", "layers"])("one image that states two sizes for one blob (%s) is refused", async (member) => {
+    const layer = await sampleLayer({ a: "1" });
+    const lying = { ...layer, descriptor: { ...layer.descriptor, size: layer.descriptor.size + 1 } };
+    const [a, b] = [sampleImage({ layers: [layer] }), sampleImage({ layers: [lying], platform: "linux/arm64" })];
+    const children =
+      member === "layers" ? [{ image: a }, { image: b }] : [{ image: a }, { image: a, descriptor: { size: 1 } }];
+    storeImage(scene.near.storage, "a", "1", sampleIndex(children));
+    expect((await failureOf(() => scene.export(["a:1"]))).code).toBe("SIZE_MISMATCH");
+    expect(await readdir(scene.folder.path)).toEqual([]);
   });
 
   test("two manifests that state different sizes for one blob are refused", async () => {

@@ -8,15 +8,16 @@ import {
   type PlacedFile,
   planLayout,
 } from "../../src/bundle/format/index.js";
-import { digestOf } from "../../src/oci/index.js";
+import { digestOf, MEDIA_TYPE } from "../../src/oci/index.js";
 import { importBundle } from "../../src/operations/import.js";
 import { openBundle } from "../../src/operations/open-bundle.js";
 import { verifyBundle } from "../../src/operations/verify.js";
 import { RegistryClient } from "../../src/registry/index.js";
 import { sigstoreBundle } from "../../src/signing/index.js";
 import { encodeHeader } from "../../src/tar/index.js";
+import { readEntry } from "../support/entries.js";
 import { failureOf } from "../support/errors.js";
-import { sampleImage, sampleLayer } from "../support/images.js";
+import { describe as describeBytes, sampleImage, sampleLayer, sampleManifest } from "../support/images.js";
 import { makeKeys, type TestKeys } from "../support/keys.js";
 import { MemorySource } from "../support/memory-source.js";
 import { Scene } from "../support/scene.js";
@@ -177,6 +178,37 @@ describe("a tar of another form", () => {
   });
 });
 
+describe("a document that is also a blob", () => {
+  // The publisher of an artifact can foresee the manifest.json of a bundle, and ship the same bytes.
+  test("is still hashed where it lies: a changed manifest.json is refused", async () => {
+    const image = sampleImage({ layers: [await sampleLayer({ a: "1" })] });
+    storeImage(scene.near.storage, "good", "1", image);
+    storeImage(scene.near.storage, "evil", "1", sampleImage({ layers: [await sampleLayer({ a: "2" })] }));
+    await scene.export(["good:1", "evil:1"]);
+    const document = await readEntry(scene.bundle, "manifest.json");
+    const config = Buffer.from("{}");
+    const root = sampleManifest(MEDIA_TYPE.ociManifest, {
+      schemaVersion: 2,
+      config: describeBytes("application/x.config", config),
+      layers: [describeBytes("application/x.data", document)],
+    });
+    const blobs = new Map([config, document].map((bytes) => [digestOf(bytes), bytes] as const));
+    storeImage(scene.near.storage, "x", "1", { root, manifests: [root], blobs });
+    await scene.export(["good:1", "evil:1", "x:1"]);
+
+    const bytes = await readFile(scene.bundle);
+    const at = bytes.indexOf(document);
+    expect(at).toBeLessThan(bytes.indexOf(document, at + 1));
+    bytes.write(
+      document.toString().replace("good:1", "swap:1").replace("evil:1", "good:1").replace("swap:1", "evil:1"),
+      at,
+    );
+    await expectRefused(bytes, "DIGEST_MISMATCH");
+    expect((await failureOf(() => verify(bytes, true))).code).toBe("DIGEST_MISMATCH");
+    expect(scene.far.storage.tags("good")).toEqual([]);
+  });
+});
+
 describe("a changed index", () => {
   test("with the old signature is refused before it is parsed", async () => {
     const edited = Buffer.from(good);
@@ -226,6 +258,17 @@ describe("a changed index", () => {
     await expectRefused(assemble({ ...index, images }, scene.keys), "SIZE_MISMATCH");
   });
 
+  test.each(["oci-layout", "index.json", "manifest.json"])(
+    "whose %s names something else than the images of the index is refused",
+    async (path) => {
+      const content = Buffer.from("[]");
+      const entries = index.entries.map((entry) =>
+        entry.path === path ? { path, digest: digestOf(content), size: content.length } : entry,
+      );
+      await expectRefused(assemble({ ...index, entries }, scene.keys, new Map([[path, content]])), "BUNDLE_INVALID");
+    },
+  );
+
   test("with a digest that its entry does not have is refused", async () => {
     const last = index.entries.at(-1);
     if (last === undefined) throw new Error("no entries");
@@ -237,7 +280,7 @@ describe("a changed index", () => {
 });
 
 /** A bundle of the good one's entries, with another index or another signer. */
-function assemble(changed: BundleIndex, { signer }: TestKeys): Buffer {
+function assemble(changed: BundleIndex, { signer }: TestKeys, contents = new Map<string, Buffer>()): Buffer {
   const bytes = encodeBundleIndex(changed);
   const signature = signer.sign(bytes);
   const sigstore = sigstoreBundle(signature, digestOf(bytes), changed.keyId);
@@ -253,7 +296,8 @@ function assemble(changed: BundleIndex, { signer }: TestKeys): Buffer {
   put(placed.sigstoreBundle, sigstore);
   for (const [at, file] of placed.entries.entries()) {
     const original = layout.entries[at];
-    if (original !== undefined) put(file, good.subarray(original.position, original.position + original.size));
+    if (original === undefined) continue;
+    put(file, contents.get(file.path) ?? good.subarray(original.position, original.position + original.size));
   }
   return bundle;
 }

@@ -34,7 +34,7 @@ describe("trying again", () => {
   test("ends after three times", async () => {
     const app = await given({ unavailable: 9 });
     await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({
-      code: "UNREACHABLE",
+      code: "REGISTRY_FAILED",
       message: containing("got 503 Service Unavailable from 127.0.0.1"),
     });
     expect(registry.requests).toHaveLength(3);

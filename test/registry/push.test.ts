@@ -185,12 +185,18 @@ describe("looking whether something is there", () => {
 });
 
 describe("putting a manifest", () => {
-  test("under a tag is one request", async () => {
+  test("under a tag asks what the tag is, and puts it", async () => {
     const app = await given();
     for (const blob of [CONFIG, LAYER]) await app.putBlob(blob.descriptor, opener(blob));
     registry.requests.length = 0;
     await app.putManifest(MANIFEST, "v1");
-    expect(registry.requestLines()).toEqual(["PUT /v2/mirror/app/manifests/v1 201"]);
+    expect(registry.requestLines()).toEqual([
+      "HEAD /v2/mirror/app/manifests/v1 404",
+      "PUT /v2/mirror/app/manifests/v1 201",
+    ]);
+    registry.requests.length = 0;
+    await app.putManifest(MANIFEST, "v1");
+    expect(registry.requestLines()).toEqual(["HEAD /v2/mirror/app/manifests/v1 200"]);
     expect(registry.storage.manifest("mirror/app", "v1")).toEqual(MANIFEST);
   });
 
@@ -213,7 +219,7 @@ describe("putting a manifest", () => {
   test("that the registry changes is an error", async () => {
     await given({ wrongDigest: digestOf(Buffer.from("else")) });
     const app = client.repository(registry.host, "app");
-    await expect(app.putManifest(MANIFEST)).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
+    await expect(app.putManifest(MANIFEST)).rejects.toMatchObject({ code: "REGISTRY_PROTOCOL" });
   });
 });
 

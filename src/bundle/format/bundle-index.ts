@@ -7,8 +7,10 @@ import {
   digestAlgorithm,
   digestHex,
   digestSchema,
+  formatReference,
   listOf,
   parseJson,
+  parseReference,
   sizeSchema,
 } from "../../oci/index.js";
 import { OCI_INDEX_PATH, DOCKER_MANIFEST_PATH, OCI_LAYOUT_PATH } from "./paths.js";
@@ -17,11 +19,11 @@ import { OCI_INDEX_PATH, DOCKER_MANIFEST_PATH, OCI_LAYOUT_PATH } from "./paths.j
 export const FORMAT_VERSION = 1;
 
 /**
- * The largest signed index that is read, in bytes. An entry takes about 200
- * bytes, so this is room for 300,000 blobs, and it bounds what a hostile header
- * can make a reader allocate.
+ * The largest signed index, in bytes. An entry takes about 200 bytes, so this is
+ * room for 150,000 blobs, and it bounds what a hostile header can make a reader
+ * allocate.
  */
-export const MAX_INDEX_SIZE = 64 * 1024 * 1024;
+export const MAX_INDEX_SIZE = 32 * 1024 * 1024;
 
 /** Places a bundle among others of its kind. */
 export interface BundleIdentity {
@@ -79,8 +81,13 @@ export interface BundleIndex {
   readonly entries: readonly BundleEntry[];
 }
 
+// Names decide where images go on the far side, so nothing but a whole reference is one.
+const nameSchema = z.custom<string>((value) => typeof value === "string" && isWholeReference(value), {
+  error: "expected a fully qualified reference with a tag or a digest",
+});
+
 const imageSchema = z.strictObject({
-  name: z.string().min(1),
+  name: nameSchema,
   requested: z.string().min(1),
   source: z.string().min(1),
   root: descriptorSchema,
@@ -120,8 +127,18 @@ export function encodeBundleIndex(index: BundleIndex): Uint8Array {
 export function parseBundleIndex(bytes: Uint8Array): BundleIndex {
   assertFormatVersion(bytes);
   const index = parseJson<BundleIndex>(bytes, indexSchema, "the signed index sealift/bundle.json", "BUNDLE_INVALID");
+  assertImages(index.images);
   assertEntries(index.entries);
   return index;
+}
+
+function isWholeReference(text: string): boolean {
+  try {
+    const reference = parseReference(text);
+    return formatReference(reference) === text && (reference.tag === undefined || reference.digest === undefined);
+  } catch {
+    return false;
+  }
 }
 
 function assertFormatVersion(bytes: Uint8Array): void {
@@ -134,6 +151,22 @@ function assertFormatVersion(bytes: Uint8Array): void {
       { hint: "read it with the version of Sealift that wrote it, or a newer one" },
     );
   }
+}
+
+// Names decide what is loaded and tagged, so each stands for one image, and a
+// digest in one is that image's.
+function assertImages(images: readonly BundleImage[]): void {
+  const seen = new Set<string>();
+  for (const { name, root } of images) {
+    if (seen.has(name)) throw new SealiftError("BUNDLE_INVALID", `expected each image once, got ${name} twice`);
+    seen.add(name);
+    const { digest } = parseReference(name);
+    if (digest !== undefined && digest !== root.digest) {
+      throw new SealiftError("BUNDLE_INVALID", `expected ${name} to have its own digest as root, got ${root.digest}`);
+    }
+  }
+  if (images.length === 0)
+    throw new SealiftError("BUNDLE_INVALID", "expected a bundle of at least one image, got none");
 }
 
 // A path can only be one of the three fixed ones or the one its digest gives,

@@ -43,9 +43,9 @@ const index: fc.Arbitrary<BundleIndex> = fc
       previous: fc.option(digest),
     }),
     keyId: fc.uint8Array().map((bytes) => Buffer.from(bytes).toString("base64")),
-    images: fc.array(
+    images: fc.uniqueArray(
       fc.record({
-        name: text,
+        name: fc.nat().map((number) => `docker.io/library/app:${number}`),
         requested: text,
         source: text,
         root: descriptor,
@@ -54,7 +54,7 @@ const index: fc.Arbitrary<BundleIndex> = fc
           fc.record({ descriptor, reason: fc.constantFrom("platform" as const, "foreign-layer" as const) }),
         ),
       }),
-      { maxLength: 3 },
+      { selector: ({ name }) => name, minLength: 1, maxLength: 3 },
     ),
     blobs: fc.uniqueArray(fc.record({ digest, size }), { selector: (blob) => blob.digest, maxLength: 5 }),
   })
@@ -95,8 +95,8 @@ describe("a signed index", () => {
     expect(String(encodeBundleIndex(INDEX))).toContain('"os.version": "10.0.20348.1"');
   });
 
-  test("may hold no images and no blobs", () => {
-    expect(parseBundleIndex(changed({ images: [], entries: INDEX.entries.slice(0, 3) })).entries).toHaveLength(3);
+  test("may hold no blobs", () => {
+    expect(parseBundleIndex(changed({ entries: INDEX.entries.slice(0, 3) })).entries).toHaveLength(3);
   });
 });
 
@@ -129,6 +129,19 @@ describe("a hostile index", () => {
     ["an unknown member", changed({ postInstall: "sh" }), /"postInstall"/],
     ["a member from __proto__", Buffer.from(`{"__proto__":{},${JSON.stringify(INDEX).slice(1)}`), /"__proto__"/],
     ["no identity", changed({ identity: undefined }), /"identity"/],
+    ["no images", changed({ images: [] }), /at least one image/],
+    ["one name for two images", changed({ images: [INDEX.images[0], INDEX.images[0]] }), /each image once/],
+    [
+      "a name with another digest than its root's",
+      changed({ images: [{ ...INDEX.images[0], name: `docker.io/library/app@sha256:${"a".repeat(64)}` }] }),
+      /its own digest as root/,
+    ],
+    [
+      "a name that leads out",
+      changed({ images: [{ ...INDEX.images[0], name: "x.io/../etc:1" }] }),
+      /"images\.0\.name"/,
+    ],
+    ["a short name", changed({ images: [{ ...INDEX.images[0], name: "nginx" }] }), /"images\.0\.name"/],
     ["an image without a name", changed({ images: [{ ...INDEX.images[0], name: "" }] }), /"images\.0\.name"/],
     [
       "an unknown reason",

@@ -45,7 +45,7 @@ describe("export", () => {
   test("where there is no terminal, stderr has a few plain lines", async () => {
     const host = stage.host();
     expect(await runExport(host, stage.app)).toBe(0);
-    expect(host.stderr.text).toBe("Reading the manifests of 1 image(s)\nMaking the bundle safe on its medium\n");
+    expect(host.stderr.text).toBe("Reading the manifests of 1 image\nMaking the bundle safe on its medium\n");
     expect(host.stdout.text + host.stderr.text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
   });
 
@@ -146,7 +146,7 @@ describe("an export that fails", () => {
   });
 
   test("6: another run writes the same bundle", async () => {
-    const owner = { pid: process.pid, host: hostname(), id: "another", since: "2026-01-01T00:00:00Z" };
+    const owner = { pid: process.ppid, host: hostname(), id: "another", since: "2026-01-01T00:00:00Z" };
     await writeFile(`${stage.bundle}.lock`, JSON.stringify(owner));
     const host = stage.host();
     expect(await runExport(host, stage.tiny)).toBe(6);

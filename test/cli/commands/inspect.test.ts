@@ -66,10 +66,15 @@ describe("inspect", () => {
     expect(host.stdout.text).toMatch(/^ {2}file size {2}.* it is not whole, or was changed$/m);
   });
 
-  test("hostile: names in a bundle cannot drive the terminal, nor forge a line", async () => {
+  test("hostile: text in a bundle cannot drive the terminal, nor forge a line", async () => {
     const path = stage.scene.folder.file("hostile.tar");
     const name = "a:1\u001b[2K\u001b[1A\r\n  signed by  somebody\u009b31m\u202e";
-    await writeFile(path, await bundleWithName(name));
+    await writeFile(
+      path,
+      await bundleWith((image) => {
+        image.platforms = [name];
+      }),
+    );
     for (const options of [[], ["--json"]]) {
       const host = stage.host();
       host.stdout.isTTY = true;
@@ -79,14 +84,29 @@ describe("inspect", () => {
       expect(host.stdout.text).toContain("\\u001b[2K");
     }
   });
+
+  test("hostile: a name that is no reference is refused", async () => {
+    const path = stage.scene.folder.file("hostile.tar");
+    await writeFile(
+      path,
+      await bundleWith((image) => {
+        image.name = "x.io/../../etc:1";
+      }),
+    );
+    const host = stage.host();
+    expect(await host.run("inspect", path)).toBe(3);
+    expect(host.stderr.text).toContain("BUNDLE_INVALID");
+  });
 });
 
 // Only what inspect reads: the index and its signature.
-async function bundleWithName(name: string): Promise<Buffer> {
+async function bundleWith(change: (image: { name: string; platforms: string[] }) => void): Promise<Buffer> {
   const bundle = await readFile(stage.bundle);
   const size = Number.parseInt(bundle.toString("latin1", 124, 135), 8);
-  const index = JSON.parse(bundle.toString("utf8", BLOCK_SIZE, BLOCK_SIZE + size)) as { images: { name: string }[] };
-  for (const image of index.images) image.name = name;
+  const index = JSON.parse(bundle.toString("utf8", BLOCK_SIZE, BLOCK_SIZE + size)) as {
+    images: { name: string; platforms: string[] }[];
+  };
+  index.images.forEach(change);
   const bytes = Buffer.from(JSON.stringify(index));
   const signature = stage.scene.keys.signer.sign(bytes);
   const files = [

@@ -1,0 +1,65 @@
+import {
+  type BundleImage,
+  chooseLoadable,
+  DOCKER_MANIFEST_PATH,
+  encodeDockerManifest,
+  encodeOciIndex,
+  encodeOciLayout,
+  type LoadableImage,
+  OCI_INDEX_PATH,
+  OCI_LAYOUT_PATH,
+} from "../bundle/format/index.js";
+import { SealiftError } from "../errors/index.js";
+import { digestOf, isForeignLayerMediaType } from "../oci/index.js";
+import type { ImageGraph } from "./image-graph.js";
+import type { OpenBundle } from "./open-bundle.js";
+
+/** An image with all that it consists of. */
+export interface WalkedImage {
+  readonly image: BundleImage;
+  readonly graph: ImageGraph;
+}
+
+/**
+ * The files that name the images for other readers, by path, in the order of the
+ * tar. They follow from the images alone.
+ *
+ * @param images - In the order of the index.
+ */
+export function encodeDocuments(images: readonly WalkedImage[]): ReadonlyMap<string, Uint8Array> {
+  return new Map([
+    [OCI_LAYOUT_PATH, encodeOciLayout()],
+    [OCI_INDEX_PATH, encodeOciIndex(images.map(({ image }) => image))],
+    [DOCKER_MANIFEST_PATH, encodeDockerManifest(images.flatMap(loadableImage))],
+  ]);
+}
+
+/**
+ * Checks that the documents which other readers believe name the images of the
+ * index, and nothing else.
+ *
+ * @throws SealiftError `BUNDLE_INVALID`.
+ */
+export function assertDocuments({ layout }: OpenBundle, images: readonly WalkedImage[]): void {
+  for (const [position, [path, bytes]] of [...encodeDocuments(images)].entries()) {
+    const stated = layout.entries[position]?.entry.digest;
+    if (stated === digestOf(bytes)) continue;
+    throw new SealiftError("BUNDLE_INVALID", `expected ${path} to name the images of the index, got something else`, {
+      hint: "do not use this bundle: whoever signed it did not make it with Sealift",
+    });
+  }
+}
+
+/**
+ * What `manifest.json` names of an image; nothing if no runtime for Linux can
+ * load it. A manifest with a layer that is left out would break the load of all
+ * the others.
+ */
+export function loadableImage({ image, graph }: WalkedImage): LoadableImage[] {
+  const candidates = graph.platformManifests.flatMap(({ manifest, platform }) => {
+    const isWhole = !manifest.layers.some(({ mediaType }) => isForeignLayerMediaType(mediaType));
+    return platform === undefined || !isWhole ? [] : [{ platform, config: manifest.config, layers: manifest.layers }];
+  });
+  const manifest = chooseLoadable(candidates);
+  return manifest === undefined ? [] : [{ name: image.name, manifest }];
+}
