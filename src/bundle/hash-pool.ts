@@ -40,7 +40,7 @@ export class HashPool implements AsyncDisposable {
         const job: Job = { request, onBytes, resolve, reject };
         abandon = () => {
           this.#abandon(job);
-          reject(signal?.reason);
+          reject(signal?.reason as Error);
         };
         signal?.addEventListener("abort", abandon, { once: true });
         this.#waiting.push(job);

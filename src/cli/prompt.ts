@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { SealiftError } from "../errors/index.js";
-import { printable } from "./render/lines.js";
+import { escapeControls } from "../errors/index.js";
 import type { Session } from "./session.js";
 
 /**
@@ -22,7 +22,7 @@ export async function askHidden(questions: readonly string[], { host, signal }: 
     const typed = readline[Symbol.asyncIterator]();
     const answers: string[] = [];
     for (const question of questions) {
-      stderr.write(`${printable(question)}: `);
+      stderr.write(`${escapeControls(question)}: `);
       const line = await typed.next();
       stderr.write("\n");
       signal.throwIfAborted();

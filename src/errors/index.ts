@@ -1,2 +1,2 @@
 export { type ErrorCode, type ExitCode, exitCodeOf } from "./codes.js";
-export { isSealiftError, quote, SealiftError } from "./sealift-error.js";
+export { escapeControls, isSealiftError, quote, SealiftError } from "./sealift-error.js";

@@ -50,7 +50,8 @@ export function quote(text: string, maxLength = 200): string {
 // (https://trojansource.codes): none of them has a place in a one-line message.
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-function escapeControls(text: string): string {
+/** The same text with control characters written as JSON writes them: it cannot drive a terminal. */
+export function escapeControls(text: string): string {
   return text.replace(CONTROLS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 

@@ -55,7 +55,7 @@ export function assertDocuments({ layout }: OpenBundle, images: readonly WalkedI
  * load it. A manifest with a layer that is left out would break the load of all
  * the others.
  */
-export function loadableImage({ image, graph }: WalkedImage): LoadableImage[] {
+function loadableImage({ image, graph }: WalkedImage): LoadableImage[] {
   const candidates = graph.platformManifests.flatMap(({ manifest, platform }) => {
     const isWhole = !manifest.layers.some(({ mediaType }) => isForeignLayerMediaType(mediaType));
     return platform === undefined || !isWhole ? [] : [{ platform, config: manifest.config, layers: manifest.layers }];

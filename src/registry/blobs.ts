@@ -14,6 +14,7 @@ export async function fetchBlob(remote: Remote, descriptor: Descriptor, op?: Op)
     url: remote.url(`blobs/${digest}`),
     wanted,
     statuses: [200],
+    isBlob: true,
     op,
   });
   const length = answer.header("content-length");

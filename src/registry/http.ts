@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { Agent, type Dispatcher } from "undici";
 import { connectionError } from "./connection-error.js";
 import { LARGE_READS } from "./socket-reads.js";
@@ -11,6 +11,8 @@ export interface Timeouts {
   readonly body: number;
   /** After an upload, until the answer's headers: the registry stores the blob meanwhile. */
   readonly commit: number;
+  /** From a request to the end of its answer, for all that is no blob: a server that drips is never silent. */
+  readonly whole: number;
 }
 
 const DEFAULT_TIMEOUTS: Timeouts = {
@@ -20,6 +22,8 @@ const DEFAULT_TIMEOUTS: Timeouts = {
   body: 60_000,
   // A registry may copy and hash the whole of a large blob before it answers.
   commit: 15 * 60_000,
+  // 4 MiB, the largest manifest, at the speed of a modem.
+  whole: 15 * 60_000,
 };
 
 // undici's 64 KiB would stop the socket after every chunk.
@@ -34,6 +38,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | Readable | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether the answer is a blob, which may take any time. */
+  readonly isBlob?: boolean | undefined;
 }
 
 /** The answer to a request. Its body must be read to its end, destroyed, or discarded. */
@@ -71,6 +77,7 @@ export class HttpClient implements AsyncDisposable {
     const { method, url, wanted, body, signal } = request;
     const failure = (cause: unknown): unknown =>
       signal?.aborted ? signal.reason : connectionError(cause, wanted, url.host);
+    const deadline = new Deadline(body instanceof Readable ? undefined : this.#timeouts.whole);
     try {
       const response = await this.#agent.request({
         origin: url.origin,
@@ -79,15 +86,18 @@ export class HttpClient implements AsyncDisposable {
         // A blob's digest is that of its bytes as they are stored, not as a server may compress them.
         headers: { "user-agent": "sealift", "accept-encoding": "identity", ...request.headers },
         body: body ?? null,
-        signal: signal ?? null,
+        signal: signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]),
         headersTimeout: method === "PUT" || method === "PATCH" ? this.#timeouts.commit : this.#timeouts.headers,
         bodyTimeout: this.#timeouts.body,
         highWaterMark: HIGH_WATER_MARK,
         // By default, undici gives up the connection after a HEAD; an import sends hundreds.
         reset: false,
       });
+      if (request.isBlob === true) deadline.lift();
+      else response.body.once("close", () => deadline.lift());
       return answerOf(response, url, failure);
     } catch (cause) {
+      deadline.lift();
       throw failure(cause);
     }
   }
@@ -95,6 +105,28 @@ export class HttpClient implements AsyncDisposable {
   /** Cuts all connections, and so ends all requests that are under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent.destroy();
+  }
+}
+
+/** A time by which something must be over. */
+class Deadline {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout | undefined;
+
+  /** @param milliseconds - Undefined for no deadline. */
+  constructor(milliseconds: number | undefined) {
+    if (milliseconds === undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(new Error(`the answer took more than ${milliseconds / 1000} s`));
+    }, milliseconds);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  lift(): void {
+    clearTimeout(this.#timer);
   }
 }
 

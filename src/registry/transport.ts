@@ -22,6 +22,8 @@ export interface Call extends Access {
   /** The body, or what opens it; it is opened for each request that is sent. */
   readonly body?: Uint8Array | (() => Promise<Readable>);
   readonly signal?: AbortSignal | undefined;
+  /** Whether the answer is a blob. */
+  readonly isBlob?: boolean;
 }
 
 /** How often and how patiently to try. */
@@ -102,9 +104,9 @@ export class Transport {
   }
 
   async #exchange(call: Call, url: URL, authorization: string | undefined): Promise<Answer> {
-    const { method, wanted, signal, body } = call;
+    const { method, wanted, signal, body, isBlob } = call;
     const headers = { ...call.headers, ...(authorization && { authorization }) };
-    const request = { method, url, wanted, signal, headers };
+    const request = { method, url, wanted, signal, headers, isBlob };
     if (typeof body !== "function") return await this.#http.exchange({ ...request, body });
     const { answer, wasWholeSent } = await sendBody(body, (stream) =>
       this.#http.exchange({ ...request, body: stream }),

@@ -14,9 +14,6 @@ const MAY_IMPORT = {
 
   registry: BELOW_ADAPTERS,
   "registry-server": BELOW_ADAPTERS,
-  "docker-archive": BELOW_ADAPTERS,
-  "oci-layout": BELOW_ADAPTERS,
-  runtime: BELOW_ADAPTERS,
   bundle: BELOW_ADAPTERS,
 
   // bundle/format is the part of the bundle that does no I/O. Of io, operations use

@@ -53,6 +53,8 @@ export const exportCommand = defineCommand({
 
 // Other tools take `-` for stdout.
 function assertFileName(output: string): void {
+  if (output === "")
+    throw new SealiftError("USAGE", "expected --output to be a file, got nothing", { hint: "name a file" });
   if (output !== "-") return;
   throw new SealiftError("USAGE", 'expected --output to be a file, got "-": a bundle is not written to a stream', {
     hint: "name a file; one that is really called - is ./-",

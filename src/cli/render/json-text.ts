@@ -1,5 +1,5 @@
 import { isSealiftError } from "../../errors/index.js";
-import { printable } from "./lines.js";
+import { escapeControls } from "../../errors/index.js";
 
 /**
  * The JSON that `--json` prints. Errors become `{code, message, hint}`, what is
@@ -8,7 +8,7 @@ import { printable } from "./lines.js";
 export function jsonText(value: object): string {
   const text = JSON.stringify(value, plain, 2);
   // Line ends are the text's own: JSON.stringify escapes those in strings.
-  return `${text.split("\n").map(printable).join("\n")}\n`;
+  return `${text.split("\n").map(escapeControls).join("\n")}\n`;
 }
 
 function plain(_key: string, value: unknown): unknown {

@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import { SealiftError } from "../../errors/index.js";
+import { escapeControls, SealiftError } from "../../errors/index.js";
 import { type CliHost, type CliOutput, isTerminal } from "../host.js";
 
 /** A line of text, or one that begins with a coloured label. */
@@ -10,17 +10,7 @@ type Colour = keyof typeof COLOURS;
 // Select Graphic Rendition of ECMA-48.
 const COLOURS = { red: 31, yellow: 33 } as const;
 
-// C0, DEL, C1, and the Unicode line, paragraph and bidirectional controls
-// (https://trojansource.codes): each can move the cursor, or show something else
-// than what is there.
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
-
-/** The same text with control characters written as `\u001b`: it cannot drive a terminal. The escapes are JSON's. */
-export function printable(text: string): string {
-  return text.replace(CONTROLS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
-
-/** Writes lines to one output. Everything goes through {@link printable}, wherever it came from. */
+/** Writes lines to one output. Everything goes through {@link escapeControls}, wherever it came from. */
 export class LineWriter {
   readonly #output: CliOutput;
   readonly #colours: boolean;
@@ -38,9 +28,9 @@ export class LineWriter {
 
   /** A line as it is written, without its end. */
   format(line: Line): string {
-    if (typeof line === "string") return printable(line);
+    if (typeof line === "string") return escapeControls(line);
     const label = this.#colours ? `\u001b[${COLOURS[line.colour]}m${line.label}\u001b[0m` : line.label;
-    return `${label} ${printable(line.text)}`;
+    return `${label} ${escapeControls(line.text)}`;
   }
 }
 

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { LineWriter, printable, writeText } from "../../../src/cli/render/lines.js";
+import { escapeControls } from "../../../src/errors/index.js";
+import { LineWriter, writeText } from "../../../src/cli/render/lines.js";
 import { FakeOutput } from "../fake-host.js";
 
-describe("printable", () => {
+describe("escapeControls", () => {
   test.each([
     ["clear screen", "a\u001b[2Jb", "a\\u001b[2Jb"],
     ["a forged line", "a\r\nb", "a\\u000d\\u000ab"],
@@ -12,13 +13,13 @@ describe("printable", () => {
     ["delete", "\u007f", "\\u007f"],
     ["what is harmless", "Grüße, 世界 ✓", "Grüße, 世界 ✓"],
   ])("%s", (_name, text, shown) => {
-    expect(printable(text)).toBe(shown);
+    expect(escapeControls(text)).toBe(shown);
   });
 
   test("no text keeps a control character", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
-        expect(printable(text)).not.toMatch(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u);
+        expect(escapeControls(text)).not.toMatch(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u);
       }),
     );
   });
