@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 
-/** The version in Sealift's package.json. */
+/** The version of this package. */
 export function readVersion(): string {
-  // src/cli and dist/cli lie equally deep.
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return (manifest as { readonly version: string }).version;
+  // By the package's own name, since the built files do not lie where the sources do.
+  const manifest = createRequire(import.meta.url)("sealift/package.json") as { version: string };
+  return manifest.version;
 }

@@ -1,0 +1,23 @@
+// Bundles the command and the public API into dist/. tsc writes the types there.
+import { build } from "esbuild";
+
+await build({
+  entryPoints: {
+    "cli/main": "src/cli/main.ts",
+    index: "src/index.ts",
+    // A thread loads it by its address, beside the file that starts the thread.
+    "hash-worker": "src/bundle/hash-worker.js",
+  },
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  sourcemap: true,
+  // Some dependencies are CommonJS, and call require().
+  banner: {
+    js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);",
+  },
+  logLevel: "warning",
+});
