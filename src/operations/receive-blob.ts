@@ -1,7 +1,12 @@
+import { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { isSealiftError, SealiftError } from "../errors/index.js";
 import { retry } from "../io/index.js";
 import type { Descriptor } from "../oci/index.js";
 import type { ImageSource, Op } from "../ports/index.js";
+
+// Enough to keep a socket busy while the medium writes.
+const HIGH_WATER_MARK = 1024 * 1024;
 
 /** Takes a chunk of a blob, at its position in the blob in bytes. */
 type TakeChunk = (chunk: Uint8Array, position: number) => void | Promise<void>;
@@ -19,16 +24,32 @@ export async function receiveBlob(source: ImageSource, descriptor: Descriptor, t
     began = false;
     const stream = await source.fetchBlob(descriptor, op);
     began = true;
-    let position = 0;
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      await take(chunk, position);
-      position += chunk.length;
-    }
+    await pipeline(stream, new Receiver(take));
   };
   await retry(receive, {
     ...op,
     minDelay: (error) => (began && isSealiftError(error, "UNREACHABLE") ? 0 : undefined),
   });
+}
+
+// A `for await` would do the same, and copy every byte once more: it joins all
+// chunks that have piled up into one.
+class Receiver extends Writable {
+  readonly #take: TakeChunk;
+  #position = 0;
+
+  constructor(take: TakeChunk) {
+    super({ highWaterMark: HIGH_WATER_MARK });
+    this.#take = take;
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+    const position = this.#position;
+    this.#position += chunk.length;
+    Promise.resolve(this.#take(chunk, position)).then(() => {
+      done();
+    }, done);
+  }
 }
 
 /**
