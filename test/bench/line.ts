@@ -58,6 +58,11 @@ export function formatTable(lines: readonly Line[]): string {
   return [format(header), format(widths.map((width) => "-".repeat(width))), ...rows.map(format)].join("\n");
 }
 
+/** `0.73 GB`: decimal, as the targets are stated. */
+export function formatSize(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
 function formatSeconds(seconds: number): string {
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(2)} s`;
 }

@@ -1,6 +1,6 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Line, verdictOf } from "../line.js";
+import { formatSize, type Line, verdictOf } from "../line.js";
 import type { Measured } from "../measure.js";
 import type { Row } from "./row.js";
 
@@ -26,7 +26,7 @@ export const memory: Row = {
       const peaks: number[] = [];
       for (let count = 0; count < runs; count += 1) peaks.push((await run()).peakBytes);
       const { size } = await stat(bundle);
-      lines.push(peakLine(`${this.what}: ${verb}, ${(size / 1e9).toFixed(2)} GB`, Math.max(...peaks)));
+      lines.push(peakLine(`${this.what} of ${verb}, ${formatSize(size)}`, Math.max(...peaks)));
     }
     await rm(folder, { recursive: true });
     return lines;

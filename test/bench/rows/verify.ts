@@ -1,5 +1,6 @@
+import { stat } from "node:fs/promises";
 import { compare } from "../compare.js";
-import { describeSummary, ratioLine, unmeasuredLine, verdictOf } from "../line.js";
+import { describeSummary, formatSize, ratioLine, unmeasuredLine, verdictOf } from "../line.js";
 import { type Command, pinned, processors } from "../measure.js";
 import type { Workbench } from "../workbench.js";
 import type { Row } from "./row.js";
@@ -10,9 +11,11 @@ export const verifyOverOpenssl: Row = {
   tools: ["openssl", "taskset"],
   async measure(bench, runs) {
     const one = processors().slice(0, 1);
-    const openssl: Command = { program: "openssl", args: ["dgst", "-sha256", await bench.bundle()] };
+    const bundle = await bench.bundle();
+    const openssl: Command = { program: "openssl", args: ["dgst", "-sha256", bundle] };
     const peer = { run: () => bench.measureSettled([pinned(openssl, one)]) };
-    return [ratioLine(this.what, "openssl dgst", await compare(await verifySide(bench, one), peer, runs), 1.2)];
+    const what = `${this.what}, ${formatSize((await stat(bundle)).size)}`;
+    return [ratioLine(what, "openssl dgst", await compare(await verifySide(bench, one), peer, runs), 1.2)];
   },
 };
 
