@@ -1,24 +1,37 @@
 import { availableParallelism } from "node:os";
+import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { DigestOp } from "../ports/index.js";
-import type { HashReply, HashRequest } from "./hash-worker.js";
+import { type HashRequest, hashRange } from "./hash-range.js";
+import type { HashReply } from "./hash-worker.js";
 
 // More threads than this wait for the medium, not for a processor.
 const MAX_WORKERS = 8;
 
+// How much is hashed on the main thread before it looks after the rest, such as
+// a Ctrl-C: a few milliseconds' worth, unless the medium is slow.
+const INLINE_STEP = 1024 * 1024;
+
+/** The hexadecimal hash of a range of a file, and how many bytes of it there were. */
+interface HashedRange {
+  readonly hex: string;
+  readonly read: number;
+}
+
 interface Job {
   readonly request: HashRequest;
   readonly onBytes: ((bytes: number) => void) | undefined;
-  readonly resolve: (result: { hex: string; read: number }) => void;
+  readonly resolve: (result: HashedRange) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
  * Hashes ranges of files on worker threads, one for each processor this process
- * may use. Threads start when there is work, and end on disposal.
+ * may use. Threads start when there is work, and end on disposal. Where there is
+ * one processor only, there are none: a second thread could but wait for it.
  */
 export class HashPool implements AsyncDisposable {
-  readonly #limit = Math.min(availableParallelism(), MAX_WORKERS);
+  readonly #limit: number;
   readonly #workers = new Set<Worker>();
   readonly #idle: Worker[] = [];
   readonly #waiting: Job[] = [];
@@ -26,14 +39,17 @@ export class HashPool implements AsyncDisposable {
   readonly #ending = new Set<Promise<number>>();
   #closed: Error | undefined;
 
-  /**
-   * The hexadecimal hash of a range, and how many bytes of it there were.
-   *
-   * @throws The signal's reason, at once.
-   */
-  async hash(request: HashRequest, { onBytes, signal }: DigestOp = {}): Promise<{ hex: string; read: number }> {
+  /** @param processors - How many this process may use. */
+  constructor(processors: number = availableParallelism()) {
+    this.#limit = Math.min(processors, MAX_WORKERS);
+  }
+
+  /** @throws The signal's reason, at once. */
+  async hash(request: HashRequest, op: DigestOp = {}): Promise<HashedRange> {
+    const { onBytes, signal } = op;
     signal?.throwIfAborted();
     if (this.#closed !== undefined) throw this.#closed;
+    if (this.#limit === 1) return await this.#hashHere(request, op);
     let abandon: (() => void) | undefined;
     try {
       return await new Promise((resolve, reject) => {
@@ -54,6 +70,18 @@ export class HashPool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fail(new Error("the hash pool is closed"));
     await Promise.all([...this.#ending, ...[...this.#workers].map((worker) => worker.terminate())]);
+  }
+
+  async #hashHere(request: HashRequest, { onBytes, signal }: DigestOp): Promise<HashedRange> {
+    const hashing = hashRange(request, INLINE_STEP);
+    for (;;) {
+      const state = hashing.next();
+      if (state.done === true) return state.value;
+      onBytes?.(state.value);
+      await setImmediate();
+      signal?.throwIfAborted();
+      if (this.#closed !== undefined) throw this.#closed;
+    }
   }
 
   #dispatch(): void {

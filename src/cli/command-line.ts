@@ -40,7 +40,6 @@ Exit codes:
  * @throws SealiftError `USAGE` for whatever the command line must not say.
  */
 export function parseCommandLine(argv: readonly string[], columns: number | undefined): CommandLine {
-  let chosen: { readonly command: Command; readonly execute: Execute } | undefined;
   let text = "";
   const parser = globalParser(Math.min(columns ?? HELP_WIDTH, HELP_WIDTH)).fail(
     (message: string | undefined, error: Error | undefined) => {
@@ -48,16 +47,36 @@ export function parseCommandLine(argv: readonly string[], columns: number | unde
     },
   );
   for (const command of COMMANDS) {
-    command.register(parser, (execute) => {
-      chosen = { command, execute };
+    command.register(parser, (args, execute) => {
+      throw new Chosen(command, args, execute);
     });
   }
-  const args = parser.parseSync([...argv], {}, (_error, _args, output) => {
-    text = output;
-  });
-  if (chosen === undefined) return { text };
-  assertGivenOnce(args, chosen.command);
-  return { execute: chosen.execute, quiet: args["quiet"] === true, json: args["json"] === true };
+  try {
+    parser.parseSync([...argv], {}, (_error, _args, output) => {
+      text = output;
+    });
+    return { text };
+  } catch (error) {
+    if (!(error instanceof Chosen)) throw error;
+    const { command, args, execute } = error;
+    assertGivenOnce(args, command);
+    return { execute, quiet: args["quiet"] === true, json: args["json"] === true };
+  }
+}
+
+// The way out of yargs once all is known: after a handler that returns, it lays
+// out the help of that command, which takes as long as all the rest of it.
+class Chosen extends Error {
+  readonly command: Command;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly execute: Execute;
+
+  constructor(command: Command, args: Readonly<Record<string, unknown>>, execute: Execute) {
+    super(command.name);
+    this.command = command;
+    this.args = args;
+    this.execute = execute;
+  }
 }
 
 function globalParser(width: number): Argv {

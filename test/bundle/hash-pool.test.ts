@@ -36,7 +36,8 @@ class StubWorker extends EventEmitter {
   }
 }
 
-describe("a hash pool", () => {
+// One processor: no threads. All the same, a pool is a pool.
+describe.each([1, 4])("a hash pool with %i processors", (processors) => {
   let folder: TempFolder;
   let file: FileHandle;
   beforeAll(async () => {
@@ -54,7 +55,7 @@ describe("a hash pool", () => {
   }
 
   test("hashes ranges, and says how much there was of them", async () => {
-    await using pool = new HashPool();
+    await using pool = new HashPool(processors);
     const sha256 = (part: Uint8Array): string => createHash("sha256").update(part).digest("hex");
     const results = await Promise.all([
       pool.hash(range(0, bytes.length)),
@@ -73,7 +74,7 @@ describe("a hash pool", () => {
   });
 
   test("keeps what a failed call says, and goes on", async () => {
-    await using pool = new HashPool();
+    await using pool = new HashPool(processors);
     await using directory = { handle: await open(folder.path), [Symbol.asyncDispose]: () => directory.handle.close() };
     const failing = pool.hash({ ...range(0, 10), fd: directory.handle.fd });
     await expect(failing).rejects.toMatchObject({ code: "EISDIR", syscall: "read" });
@@ -83,7 +84,7 @@ describe("a hash pool", () => {
   });
 
   test("that is closed takes nothing more, and may be closed again", async () => {
-    const pool = new HashPool();
+    const pool = new HashPool(processors);
     await pool.hash(range(0, 10));
     await pool[Symbol.asyncDispose]();
     await expect(pool.hash(range(0, 10))).rejects.toThrow("the hash pool is closed");
@@ -91,24 +92,46 @@ describe("a hash pool", () => {
   });
 
   test("that was never used has nothing to close", async () => {
-    await new HashPool()[Symbol.asyncDispose]();
+    await new HashPool(processors)[Symbol.asyncDispose]();
   });
 
+  test("stops in the middle of a range when it is told to, and when it is closed", async () => {
+    await using pool = new HashPool(processors);
+    await using large = await sparseFile(1024 ** 4);
+    const request = { ...range(0, 1024 ** 4), fd: large.handle.fd };
+    const stop = new AbortController();
+    const stopped = pool.hash(request, { signal: stop.signal, onBytes: () => stop.abort(new Error("enough")) });
+    await expect(stopped).rejects.toThrow("enough");
+
+    const closing = new HashPool(processors);
+    const closed = closing.hash(request, { onBytes: () => void closing[Symbol.asyncDispose]() });
+    await expect(closed).rejects.toThrow("the hash pool is closed");
+  });
+
+  async function sparseFile(size: number) {
+    const handle = await open(folder.file("large"), "w+");
+    await handle.truncate(size);
+    return { handle, [Symbol.asyncDispose]: () => handle.close() };
+  }
+});
+
+describe("a hash pool", () => {
   test("with a thread that dies fails all that runs or waits, and all that comes", async () => {
+    const request = { fd: 0, position: 0, length: 10, algorithm: "sha256" } as const;
     const workers = (stub.workers = [] as StubWorker[]);
     try {
-      const pool = new HashPool();
-      const jobs = Array.from({ length: 20 }, () => pool.hash(range(0, 10)));
+      const pool = new HashPool(4);
+      const jobs = Array.from({ length: 20 }, () => pool.hash(request));
       const settled = Promise.allSettled(jobs);
-      // No more threads than processors, eight at most; the rest waits.
-      expect(workers.length).toBeLessThanOrEqual(8);
+      // No more threads than processors, the rest waits.
+      expect(workers).toHaveLength(4);
       expect(workers.map(({ requests }) => requests.length)).toEqual(workers.map(() => 1));
 
       workers[0]?.emit("error", new Error("out of memory"));
       for (const result of await settled) {
         expect(result).toMatchObject({ status: "rejected", reason: { message: "out of memory" } });
       }
-      await expect(pool.hash(range(0, 10))).rejects.toThrow("out of memory");
+      await expect(pool.hash(request)).rejects.toThrow("out of memory");
       // A late answer of another thread changes nothing.
       workers[1]?.emit("message", { type: "done", hex: "", read: 0 });
       await pool[Symbol.asyncDispose]();

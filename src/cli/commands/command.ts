@@ -7,6 +7,9 @@ export type Parameters = Readonly<Record<string, Options>>;
 /** Runs what the command line asked for. */
 export type Execute = (session: Session) => Promise<Outcome>;
 
+/** Takes what was typed, as yargs gives it, and what it asks for. */
+type Choose = (args: Readonly<Record<string, unknown>>, execute: Execute) => void;
+
 /** A command as the command line knows it. */
 export interface Command {
   readonly name: string;
@@ -17,8 +20,8 @@ export interface Command {
   /** What stands after the name without a dash; all of it is demanded. */
   readonly operands: Parameters;
   readonly options: Parameters;
-  /** Adds the command to a parser; `choose` is called if it is the one that was typed. */
-  readonly register: (yargs: Argv, choose: (execute: Execute) => void) => Argv;
+  /** Adds the command to a parser; `choose` is called with what was typed if it is this one. */
+  readonly register: (yargs: Argv, choose: Choose) => Argv;
 }
 
 /** What {@link defineCommand} takes. */
@@ -54,7 +57,7 @@ export function defineCommand<P extends Parameters, O extends Parameters>(spec: 
     register: (yargs, choose) =>
       yargs.command(`${spec.name}${signature}`, spec.summary, build, (args) => {
         // yargs gives what was declared, and more.
-        choose((session) => run(args as unknown as InferredOptionTypes<P & O>, session));
+        choose(args, (session) => run(args as unknown as InferredOptionTypes<P & O>, session));
       }),
   };
 }
