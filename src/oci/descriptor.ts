@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type Digest, isDigest } from "./digest.js";
+import { objectOf } from "./json.js";
 import type { Platform } from "./platform.js";
 
 /** A pointer to content: its type, digest and size in bytes (image-spec descriptor.md). */
@@ -38,42 +39,38 @@ const annotationsSchema = z.custom<Record<string, string>>(isStringMap, {
   error: "expected an object whose values are strings",
 });
 
-const platformSchema = z
-  .object({
-    os: z.string(),
-    architecture: z.string(),
-    variant: z.string().optional(),
-    "os.version": z.string().optional(),
-  })
-  .transform(
-    ({ os, architecture, variant, "os.version": osVersion }): Platform => ({
-      os,
-      architecture,
-      ...(variant ? { variant } : {}),
-      ...(osVersion ? { "os.version": osVersion } : {}),
-    }),
-  );
+const platformSchema = objectOf({
+  os: z.string(),
+  architecture: z.string(),
+  variant: z.string().optional(),
+  "os.version": z.string().optional(),
+}).transform(
+  ({ os, architecture, variant, "os.version": osVersion }): Platform => ({
+    os,
+    architecture,
+    ...(variant ? { variant } : {}),
+    ...(osVersion ? { "os.version": osVersion } : {}),
+  }),
+);
 
 /** A descriptor as it stands in JSON from outside; unknown members are dropped, as the specification asks. */
-export const descriptorSchema = z
-  .object({
-    mediaType: mediaTypeSchema,
-    digest: digestSchema,
-    size: sizeSchema,
-    platform: platformSchema.nullish(),
-    artifactType: z.string().nullish(),
-    annotations: annotationsSchema.nullish(),
-  })
-  .transform(
-    ({ mediaType, digest, size, platform, artifactType, annotations }): Descriptor => ({
-      mediaType,
-      digest,
-      size,
-      ...(platform ? { platform } : {}),
-      ...(artifactType ? { artifactType } : {}),
-      ...(annotations ? { annotations } : {}),
-    }),
-  );
+export const descriptorSchema = objectOf({
+  mediaType: mediaTypeSchema,
+  digest: digestSchema,
+  size: sizeSchema,
+  platform: platformSchema.nullish(),
+  artifactType: z.string().nullish(),
+  annotations: annotationsSchema.nullish(),
+}).transform(
+  ({ mediaType, digest, size, platform, artifactType, annotations }): Descriptor => ({
+    mediaType,
+    digest,
+    size,
+    ...(platform ? { platform } : {}),
+    ...(artifactType ? { artifactType } : {}),
+    ...(annotations ? { annotations } : {}),
+  }),
+);
 
 function isStringMap(value: unknown): value is Record<string, string> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { digestSchema } from "./descriptor.js";
 import type { Digest } from "./digest.js";
-import { listOf, parseJson } from "./json.js";
+import { listOf, objectOf, parseJson } from "./json.js";
 import type { Platform } from "./platform.js";
 
 /**
@@ -17,18 +17,20 @@ export interface ImageConfig {
   readonly diffIds: readonly Digest[];
 }
 
-const configSchema = z.object({
+const configSchema = objectOf({
   os: z.string().min(1),
   architecture: z.string().min(1),
   variant: z.string().nullish(),
   "os.version": z.string().nullish(),
-  rootfs: z.object({ type: z.literal("layers"), diff_ids: listOf(digestSchema).nullable() }),
+  rootfs: objectOf({ type: z.literal("layers"), diff_ids: listOf(digestSchema).nullable() }),
 });
 
 /**
  * Reads the config of an image.
  *
- * @throws SealiftError `MANIFEST_INVALID` if it is not one.
+ * @throws SealiftError `MANIFEST_INVALID` if it is not one. What merely is something
+ * else, such as a signature, is told by `isAmbiguousJson` from what two readers
+ * would take for two configs.
  */
 export function parseImageConfig(bytes: Uint8Array, digest: Digest): ImageConfig {
   const config = parseJson(bytes, configSchema, `image config ${digest}`, "MANIFEST_INVALID");

@@ -18,7 +18,7 @@ export {
   shortDigest,
 } from "./digest.js";
 export { MAX_CONFIG_SIZE, parseImageConfig } from "./image-config.js";
-export { listOf, parseJson } from "./json.js";
+export { isAmbiguousJson, listOf, objectOf, parseJson } from "./json.js";
 export {
   assertManifestMediaType,
   type ImageIndex,

@@ -14,23 +14,96 @@ const MAX_CONTAINERS = 400_000;
  * Parses JSON that came from outside and checks it against a schema. All that
  * is wrong is said at once.
  *
+ * An object with a member twice is refused, wherever it stands: which of the two
+ * counts is left to each reader (RFC 8259 section 4).
+ *
  * @param what - Names the document in the error, for example `manifest sha256:…`.
  * @throws SealiftError `code` if the bytes are not UTF-8, not JSON, nested too
- * deeply, or not what the schema describes.
+ * deeply, have a member twice, or are not what the schema describes.
  */
 export function parseJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string, code: ErrorCode): T {
   let value: unknown;
+  let members: number;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    assertModest(text);
+    members = scan(text);
     value = JSON.parse(text);
   } catch (cause) {
     const came = bytes.length === 0 ? "nothing" : quote(Buffer.from(bytes.subarray(0, 60)).toString("latin1"));
     throw new SealiftError(code, `expected ${what} to be JSON, got ${came} (${reason(cause)})`, { cause });
   }
+  if (countMembers(value) !== members) {
+    throw ambiguousJson(code, `expected ${what} to have each member of an object once, got one twice`);
+  }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new SealiftError(code, `${what} is not valid: ${describeIssues(result.error)}`);
+  const message = `${what} is not valid: ${describeIssues(result.error)}`;
+  throw result.error.issues.some(isTwin) ? ambiguousJson(code, message) : new SealiftError(code, message);
+}
+
+class AmbiguousJson extends Error {
+  override readonly name = "AmbiguousJson";
+}
+
+/** Whether {@link parseJson} failed because two readers could take the document for two. */
+export function isAmbiguousJson(error: unknown): boolean {
+  return error instanceof SealiftError && error.cause instanceof AmbiguousJson;
+}
+
+function ambiguousJson(code: ErrorCode, message: string): SealiftError {
+  return new SealiftError(code, message, {
+    hint: "two tools would read two different things in it: do not use it, and tell whoever made it",
+    cause: new AmbiguousJson(),
+  });
+}
+
+// The largest object of the OCI specifications has less than twenty.
+const MAX_MEMBERS = 1000;
+
+/**
+ * An object with these members, in which no two members, and no member and one
+ * of these, differ in case only. Go's encoding/json, with which most tools read
+ * images, does not tell them apart: a manifest with `layers` and `Layers` is one
+ * image to it and another one to us, and with `Layers` alone it is an image
+ * without layers to us only.
+ *
+ * It is for documents that name content. Maps whose keys are anybody's choice,
+ * such as labels and annotations, may have both `Maintainer` and `maintainer`.
+ * Other unknown members are dropped, as the specifications ask.
+ */
+export function objectOf<S extends z.ZodRawShape>(shape: S): z.ZodType<z.output<z.ZodObject<S>>> {
+  const known = new Map(Object.keys(shape).map((name) => [foldCase(name), name]));
+  const hasNoTwins = z.unknown().superRefine((value, context) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return;
+    const message = twinIn(Object.keys(value), known);
+    if (message !== undefined) context.addIssue({ code: "custom", message, params: { twin: true } });
+  });
+  return hasNoTwins.pipe(z.object(shape));
+}
+
+function twinIn(names: readonly string[], known: ReadonlyMap<string, string>): string | undefined {
+  if (names.length > MAX_MEMBERS) return `expected at most ${MAX_MEMBERS} members, got ${names.length}`;
+  const spellings = new Map(known);
+  for (const name of names) {
+    const folded = foldCase(name);
+    const other = spellings.get(folded) ?? name;
+    if (other !== name)
+      return `expected no member that other tools take for ${quote(other, 40)}, got ${quote(name, 40)}`;
+    spellings.set(folded, name);
+  }
+  return undefined;
+}
+
+// What encoding/json compares names by, Unicode's simple case folding, for the
+// ASCII names that the specifications use: of all other characters, only the
+// Kelvin sign folds to an ASCII letter, which is what toLowerCase does, and the
+// long s (https://www.unicode.org/Public/UNIDATA/CaseFolding.txt).
+function foldCase(name: string): string {
+  return name.toLowerCase().replaceAll("\u017f", "s");
+}
+
+function isTwin(issue: z.core.$ZodIssue): boolean {
+  return issue.code === "custom" && issue.params?.["twin"] === true;
 }
 
 /**
@@ -70,9 +143,11 @@ function describeIssues(error: z.ZodError): string {
   return more > 0 ? `${shown.join("; ")}; and ${more} more` : shown.join("; ");
 }
 
-function assertModest(text: string): void {
+/** Looks for more nesting than is safe to parse, and counts the members of all objects. */
+function scan(text: string): number {
   let depth = 0;
   let containers = 0;
+  let members = 0;
   let inString = false;
   for (let index = 0; index < text.length; index += 1) {
     const character = text.charCodeAt(index);
@@ -80,6 +155,7 @@ function assertModest(text: string): void {
       if (character === 0x5c) index += 1;
       else if (character === 0x22) inString = false;
     } else if (character === 0x22) inString = true;
+    else if (character === 0x3a) members += 1;
     else if (character === 0x7b || character === 0x5b) {
       depth += 1;
       containers += 1;
@@ -87,6 +163,14 @@ function assertModest(text: string): void {
       if (depth > MAX_DEPTH) throw new Error(`nested deeper than ${MAX_DEPTH} levels`);
     } else if (character === 0x7d || character === 0x5d) depth -= 1;
   }
+  return members;
+}
+
+/** The members that parsing left of those that {@link scan} counted: of two with one name, it keeps the last. */
+function countMembers(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const values: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return values.reduce<number>((sum, item) => sum + countMembers(item), Array.isArray(value) ? 0 : values.length);
 }
 
 function reason(cause: unknown): string {

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { quote, SealiftError } from "../errors/index.js";
 import { type Descriptor, descriptorSchema, type RawManifest } from "./descriptor.js";
-import { listOf, parseJson } from "./json.js";
+import { listOf, objectOf, parseJson } from "./json.js";
 import { isImageManifestMediaType, isIndexMediaType, isSchema1MediaType } from "./media-types.js";
 
 /**
@@ -29,20 +29,20 @@ export interface ImageManifest {
 // children. Each takes a hundred times its text in memory.
 const MAX_DESCRIPTORS = 10_000;
 
-const indexSchema = z.object({
+const indexSchema = objectOf({
   schemaVersion: z.literal(2),
   mediaType: z.string().nullish(),
   manifests: listOf(descriptorSchema).nullable(),
 });
 
-const manifestSchema = z.object({
+const manifestSchema = objectOf({
   schemaVersion: z.literal(2),
   mediaType: z.string().nullish(),
   config: descriptorSchema,
   layers: listOf(descriptorSchema).nullable(),
 });
 
-const markersSchema = z.object({
+const markersSchema = objectOf({
   schemaVersion: z.number().optional(),
   mediaType: z.string().nullish(),
   manifests: z.unknown().optional(),
@@ -54,8 +54,9 @@ const markersSchema = z.object({
 /**
  * Reads a manifest or an index of Docker's schema 2 or of OCI.
  *
- * A document that could be read as both, or that states another media type
- * than its descriptor, is refused: two readers would see two images
+ * A document that could be read as both, that states another media type than
+ * its descriptor, or that has a member twice, in one spelling or in two (see
+ * `objectOf`), is refused: two readers would see two images
  * (CVE-2021-41190, https://github.com/advisories/GHSA-qq97-vm5h-rrhg).
  *
  * @throws SealiftError `UNSUPPORTED_MANIFEST` for schema 1 and unknown media

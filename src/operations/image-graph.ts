@@ -1,10 +1,11 @@
 import pLimit from "p-limit";
-import { SealiftError } from "../errors/index.js";
+import { isSealiftError, SealiftError } from "../errors/index.js";
 import {
   type Descriptor,
   type Digest,
   type ImageIndex,
   type ImageManifest,
+  isAmbiguousJson,
   isForeignLayerMediaType,
   isImageConfigMediaType,
   isIndexMediaType,
@@ -158,7 +159,7 @@ class Walk {
       return parseImageConfig(bytes, config.digest).platform;
     } catch (error) {
       // Signatures and other artifacts borrow the type of image configs without being any.
-      if (error instanceof SealiftError && error.code === "MANIFEST_INVALID") return undefined;
+      if (isSealiftError(error, "MANIFEST_INVALID") && !isAmbiguousJson(error)) return undefined;
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { digestOf, MAX_CONFIG_SIZE, parseImageConfig } from "../../src/oci/index.js";
+import { digestOf, isAmbiguousJson, MAX_CONFIG_SIZE, parseImageConfig } from "../../src/oci/index.js";
 import { failureOf } from "../support/errors.js";
 
 const diffIds = [digestOf(Buffer.from("1")), digestOf(Buffer.from("2"))];
@@ -48,6 +48,28 @@ describe("an image config", () => {
     const error = await failureOf(() => parse(value));
     expect(error.code).toBe("MANIFEST_INVALID");
     expect(error.message).toMatch(/image config sha256:[0-9a-f]{64}/);
+    expect(isAmbiguousJson(error)).toBe(false);
+  });
+
+  test("may have labels, environments and commands of any name", () => {
+    const Labels = { Maintainer: "a", maintainer: "b", os: "c", OS: "d" };
+    const history = [{ created_by: "x", Created_By: "y" }];
+    expect(parse({ ...config, config: { Labels, labels: {} }, history }).diffIds).toEqual(diffIds);
+  });
+
+  // Runtimes are written in Go, whose encoding/json takes these for one member.
+  test.each([
+    ["diffIDs", { ...config, rootfs: { ...config.rootfs, Diff_IDs: [] } }],
+    ["a rootfs", { ...config, RootFS: { type: "layers", diff_ids: [] } }],
+    ["a system", { ...config, OS: "windows" }],
+    ["a system, and no other", { ...config, os: undefined, Os: "windows" }],
+    ["a variant, and no other", { ...config, Variant: "v7" }],
+    ["a system in one spelling", JSON.stringify(config).replace("{", '{"os":"windows",')],
+    ["labels in one spelling", JSON.stringify(config).replace("{", '{"config":{"Labels":{"a":"1","a":"2"}},')],
+  ])("with %s for other readers only is refused, and not taken for no config", async (_name, value) => {
+    const error = await failureOf(() => parse(value));
+    expect(error.code).toBe("MANIFEST_INVALID");
+    expect(isAmbiguousJson(error)).toBe(true);
   });
 
   test("full of wrong diffIDs has only the first one named, soon", async () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { isSealiftError } from "../../src/errors/index.js";
-import { listOf, parseJson } from "../../src/oci/index.js";
+import { isAmbiguousJson, listOf, objectOf, parseJson } from "../../src/oci/index.js";
 import { failureOf } from "../support/errors.js";
 
 const nameSchema = z.object({ name: z.string() });
@@ -66,8 +66,38 @@ describe("JSON from outside", () => {
     expect(parse(`[${Array(100).fill("[]").join()}]`, z.array(z.unknown()))).toHaveLength(100);
   });
 
-  test("with a member twice means the last one, as in Go", () => {
-    expect(parse('{"name":"first","name":"last"}', nameSchema)).toEqual({ name: "last" });
+  test.each([
+    ["at its top", '{"name":"first","name":"last"}'],
+    ["with one value", '{"name":"x","name":"x"}'],
+    ["in another spelling of the same characters", '{"name":"first","\\u006eame":"last"}'],
+    ["among unknown members", '{"name":"x","more":{"a":1,"a":2}}'],
+    ["in a list", '{"name":"x","more":[{},[{"a":1,"b":"a","a":{}}]]}'],
+    ["that is __proto__", '{"name":"x","__proto__":1,"__proto__":2}'],
+    ["without a name", '{"name":"x","":1,"":2}'],
+  ])("with a member twice, of which each reader may take another, is refused: %s", async (_where, document) => {
+    const error = await failureOf(() => parse(document, nameSchema));
+    expect(error.code).toBe("BUNDLE_INVALID");
+    expect(error.message).toBe("expected the document to have each member of an object once, got one twice");
+    expect(error.hint).toContain("do not use it");
+    expect(isAmbiguousJson(error)).toBe(true);
+  });
+
+  test("with a member in each of two objects is not taken for one with a member twice", () => {
+    const document = '{"name":"a\\":\\":","more":[{"a":{"a":":"}},{"a":":\\\\"}], "0" : 1, "00":{"0":1,"name":[":"]}}';
+    expect(parse(document, nameSchema)).toEqual({ name: 'a":":' });
+  });
+
+  test("without a member twice is never taken for one, and with one always", () => {
+    const objects = fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 });
+    fc.assert(
+      fc.property(objects, fc.nat(), (object, at) => {
+        const text = JSON.stringify(object);
+        expect(parse(text, z.unknown())).toEqual(JSON.parse(text));
+        const names = Object.keys(object);
+        const twice = JSON.stringify(names[at % names.length]);
+        expect(() => parse(`{${twice}:0,${text.slice(1)}`, z.unknown())).toThrow("each member of an object once");
+      }),
+    );
   });
 
   test("with __proto__ changes no prototype", () => {
@@ -140,5 +170,81 @@ describe("a list", () => {
 
   test.each(["{}", '"x"', "null", '{"0":{},"length":1}'])("is not %s", async (value) => {
     expect((await failureOf(() => parse(`{"list":${value}}`, list))).message).toMatch(/"list": .*expected array/);
+  });
+});
+
+describe("an object of known members", () => {
+  const schema = objectOf({ os: z.string(), kind: z.string().optional(), "os.version": z.string().optional() });
+
+  test("is checked, and rid of unknown members", async () => {
+    expect(parse('{"os":"linux","more":1}', schema)).toEqual({ os: "linux" });
+    const { message } = await failureOf(() => parse('{"os":1}', schema));
+    expect(message).toMatch(/"os": /);
+    for (const other of ["[]", `[${"0,".repeat(2000)}0]`, "null", '"os"']) {
+      expect((await failureOf(() => parse(other, schema))).message).toContain("expected object");
+    }
+  });
+
+  test.each([
+    ["beside it", '{"os":"linux","OS":"windows"}', '"os", got "OS"'],
+    ["before it", '{"Os":"windows","os":"linux"}', '"os", got "Os"'],
+    ["without it", '{"Kind":"x","os":"linux"}', '"kind", got "Kind"'],
+    ["with a dot in it", '{"os":"linux","OS.version":"1"}', '"os.version", got "OS.version"'],
+    ["written with an escape", '{"os":"linux","\\u004fS":"windows"}', '"os", got "OS"'],
+    ["with a long s, which folds to s", '{"os":"linux","o\u017f":"windows"}', '"os", got "o\u017f"'],
+    ["with a Kelvin sign, which folds to k", '{"os":"linux","\u212aind":"x"}', '"kind", got "\u212aind"'],
+    ["of an unknown member", '{"os":"linux","urls":[],"URLs":["https://x"]}', '"urls", got "URLs"'],
+  ])(
+    "with a twin in another case, which Go reads as the same member, is refused: %s",
+    async (_where, document, end) => {
+      const error = await failureOf(() => parse(document, schema));
+      expect(error.message).toBe(`the document is not valid: expected no member that other tools take for ${end}`);
+      expect(isAmbiguousJson(error)).toBe(true);
+    },
+  );
+
+  test("is told apart from its twins as Unicode's simple folding says, for every character there is", () => {
+    const folding = Array.from({ length: 0x110000 }, (_, point) => String.fromCodePoint(point)).filter((character) =>
+      /^[a-z]$/iu.test(character),
+    );
+    expect(folding).toHaveLength(2 * 26 + 2);
+    for (const character of folding) {
+      const isFolded = new RegExp(character, "iu");
+      const letter = Array.from("abcdefghijklmnopqrstuvwxyz").find((one) => isFolded.test(one)) ?? "";
+      const known = objectOf({ [letter]: z.unknown().optional() });
+      const parseIt = (): unknown => parse(JSON.stringify({ [character]: 1 }), known);
+      if (character === letter) expect(parseIt()).toEqual({ [letter]: 1 });
+      else expect(parseIt).toThrow(`take for "${letter}"`);
+    }
+  });
+
+  test("has nothing said against other names that look like its own", () => {
+    const others = { "os ": 1, o_s: 1, "os.Versión": 1, "\u043es": 1, oß: 1, toString: 1, constructor: 1 };
+    expect(parse(JSON.stringify({ os: "linux", ...others }), schema)).toEqual({ os: "linux" });
+  });
+
+  test("has its twins named with where they are, once, in a short line", async () => {
+    const twins = Object.fromEntries(Array.from({ length: 900 }, (_, at) => [`${"x".repeat(1000)}${at}`, 1]));
+    const upper = Object.fromEntries(Object.keys(twins).map((name) => [name.toUpperCase(), 1]));
+    const document = JSON.stringify({ list: [{ os: "linux" }, { os: "linux", ...twins, ...upper }] });
+    const wide = await failureOf(() => parse(document, objectOf({ list: listOf(schema) })));
+    expect(wide.message).toBe(`the document is not valid: "list.1": expected at most 1000 members, got 1801`);
+    expect(isAmbiguousJson(wide)).toBe(true);
+    const few = JSON.stringify({ list: [{ os: "linux", [`\n${"x".repeat(1e6)}`]: 1, [`\n${"X".repeat(1e6)}`]: 1 }] });
+    const narrow = await failureOf(() => parse(few, objectOf({ list: listOf(schema) })));
+    expect(narrow.message.length).toBeLessThan(300);
+    expect(narrow.message).not.toMatch(/[\u0000-\u001f]/);
+  });
+
+  test("has no say in the maps it holds: their keys are anybody's choice", () => {
+    const labelled = objectOf({ labels: z.record(z.string(), z.string()), more: z.unknown() });
+    const document = { labels: { maintainer: "a", Maintainer: "b" }, more: { os: 1, OS: 2 } };
+    expect(parse(JSON.stringify(document), labelled)).toEqual(document);
+  });
+
+  test("in half a million members is refused soon", async () => {
+    const members = Array.from({ length: 500_000 }, (_, at) => `"${at}":0`).join();
+    const { message } = await failureOf(() => parse(`{${members}}`, schema));
+    expect(message).toContain("at most 1000 members, got 500000");
   });
 });

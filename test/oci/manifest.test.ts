@@ -43,9 +43,10 @@ describe("a manifest", () => {
     expect(parse({ ...index, manifests: null }, MEDIA_TYPE.ociIndex)).toMatchObject({ manifests: [] });
   });
 
-  test("with a member twice means the last one, as in Go", () => {
-    const text = JSON.stringify(manifest).replace("{", '{"config":{"mediaType":"a/b"},"layers":[],');
-    expect(parse(text, MEDIA_TYPE.ociManifest)).toMatchObject({ config, layers: [layer] });
+  test("may have annotations that differ in case only", () => {
+    const annotations = { Maintainer: "a", maintainer: "b", "org.x/layers": "c", "org.x/Layers": "d" };
+    const labelled = { ...manifest, config: { ...config, annotations }, annotations };
+    expect(parse(labelled, MEDIA_TYPE.ociManifest)).toMatchObject({ config: { annotations } });
   });
 });
 
@@ -89,6 +90,61 @@ describe("a document that two readers would read as two images (CVE-2021-41190)"
     const error = await failureOf(() => parse(document, sent));
     expect(error.code).toBe("MANIFEST_INVALID");
     expect(error.message).toContain(`to state media type "${sent}", got "${stated}"`);
+  });
+});
+
+// What Go's encoding/json takes for one member is two to JSON.parse: Go's tools would see another image.
+describe("a document with a member twice", () => {
+  /** The text of a document, with more members put before the ones that it has. */
+  function withMore(document: object, members: string): string {
+    return JSON.stringify(document).replace("{", `{${members},`);
+  }
+  const evil = JSON.stringify([{ ...layer, size: 11 }]);
+
+  test.each([
+    ["layers in one spelling", withMore(manifest, `"layers":${evil}`), MEDIA_TYPE.ociManifest],
+    ["a config in one spelling", withMore(manifest, '"config":{"mediaType":"a/b"}'), MEDIA_TYPE.ociManifest],
+    ["layers in two spellings", withMore(manifest, `"Layers":${evil}`), MEDIA_TYPE.ociManifest],
+    ["layers with a long s", withMore(manifest, `"layer\u017f":${evil}`), MEDIA_TYPE.ociManifest],
+    ["layers with an escape", withMore(manifest, `"\\u004cayers":${evil}`), MEDIA_TYPE.ociManifest],
+    ["only the layers that Go sees", { ...manifest, layers: null, Layers: [layer] }, MEDIA_TYPE.ociManifest],
+    ["layers that only Go sees in an index", { ...index, Layers: [layer] }, MEDIA_TYPE.ociIndex],
+    ["manifests that only Go sees in a manifest", { ...manifest, Manifests: [child] }, MEDIA_TYPE.ociManifest],
+    ["a media type that only Go sees", { ...index, MediaType: MEDIA_TYPE.ociManifest }, MEDIA_TYPE.ociIndex],
+    ["schema 1 that only Go sees", { ...manifest, FSLayers: [] }, MEDIA_TYPE.ociManifest],
+    ["a version that only Go sees", { ...manifest, SchemaVersion: 1 }, MEDIA_TYPE.ociManifest],
+    ["a subject in two spellings", { ...manifest, subject: null, Subject: child }, MEDIA_TYPE.ociManifest],
+    ["a digest in a layer", { ...manifest, layers: [layer, { ...layer, Digest: digest }] }, MEDIA_TYPE.ociManifest],
+    ["a size in the config", { ...manifest, config: { ...config, SIZE: 3 } }, MEDIA_TYPE.ociManifest],
+    ["urls in a layer", { ...manifest, layers: [{ ...layer, urls: [], Urls: ["x:"] }] }, MEDIA_TYPE.ociManifest],
+    [
+      "an architecture in a platform",
+      { ...index, manifests: [{ ...child, platform: { ...child.platform, Architecture: "arm64" } }] },
+      MEDIA_TYPE.ociIndex,
+    ],
+  ])("is refused: %s", async (_name, document, mediaType) => {
+    const error = await failureOf(() => parse(document, mediaType));
+    expect(error.code).toBe("MANIFEST_INVALID");
+    expect(error.message).toMatch(/manifest sha256:\w+ .*(each member of an object once|that other tools take for)/);
+  });
+
+  test("is refused wherever in it the case of one member's name was changed", () => {
+    const names = ["schemaVersion", "mediaType", "config", "layers", "manifests", "digest", "size", "platform", "os"];
+    fc.assert(
+      fc.property(fc.constantFrom(...names), fc.nat(), fc.boolean(), (name, at, keep) => {
+        const flipped = Array.from(name, (letter, position) =>
+          position === at % name.length ? flip(letter) : letter,
+        ).join("");
+        const text = JSON.stringify(name === "layers" || name === "config" ? manifest : index);
+        const other = text.replace(new RegExp(`"${name}":`), keep ? `"${flipped}":0,"${name}":` : `"${flipped}":`);
+        const mediaType = text.includes("layers") ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.ociIndex;
+        expect(() => parse(text, mediaType)).not.toThrow();
+        expect(() => parse(other, mediaType)).toThrow("that other tools take for");
+      }),
+    );
+    function flip(letter: string): string {
+      return letter === letter.toUpperCase() ? letter.toLowerCase() : letter.toUpperCase();
+    }
   });
 });
 

@@ -68,6 +68,11 @@ function changed(change: object): Buffer {
   return Buffer.from(JSON.stringify({ ...INDEX, ...change }));
 }
 
+/** The bytes of a good index, with more members before the ones that it has. */
+function withMore(members: string): Buffer {
+  return Buffer.from(JSON.stringify(INDEX).replace("{", `{${members},`));
+}
+
 function withEntry(at: number, change: Partial<Record<keyof BundleEntry | "mode", unknown>>): Buffer {
   return changed({
     entries: INDEX.entries.map((entry, position) => (position === at ? { ...entry, ...change } : entry)),
@@ -102,6 +107,17 @@ describe("a signed index", () => {
 
 describe("a hostile index", () => {
   test.each<[string, Buffer, RegExp]>([
+    [
+      "entries twice, of which Go may take others",
+      withMore('"entries":[]'),
+      /each member of an object once, got one twice/,
+    ],
+    ["entries that only Go sees", withMore('"Entries":[]'), /"Entries"/],
+    [
+      "a root that is another one to Go",
+      changed({ images: [{ ...INDEX.images[0], root: { ...INDEX.images[0]?.root, Digest: blob.digest } }] }),
+      /"images\.0\.root": expected no member that other tools take for "digest", got "Digest"/,
+    ],
     ["a path that leads out", withEntry(3, { path: "../../etc/passwd" }), /entry 3 .* got "\.\.\/\.\.\/etc\/passwd"/],
     ["a path that leads out below blobs", withEntry(3, { path: `blobs/sha256/../${"a".repeat(64)}` }), /entry 3/],
     ["an absolute path", withEntry(3, { path: `/${blob.path}` }), /entry 3/],
