@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import type { BundleIdentity } from "./bundle/format/index.js";
-import { FileSink, FileSource, stampOf } from "./bundle/index.js";
+import { FileSink, FileSource, stampOfReplaced } from "./bundle/index.js";
 import { acquireLock } from "./io/index.js";
 import { parseDestination } from "./oci/index.js";
 import {
@@ -65,13 +65,13 @@ export interface ImportFileOptions extends CommonOptions {
  * Pulls images from their registries into one signed bundle.
  *
  * @throws SealiftError `LOCKED` if another run writes the same file,
- * `FILE_EXISTS` if the file that is there is no bundle, and as `exportImages`.
+ * `FILE_EXISTS` if what is there is a symbolic link or no bundle, and as `exportImages`.
  */
 export async function exportToFile(options: ExportToFileOptions): Promise<ExportResult> {
   const { output, signer } = options;
   const { RegistryClient } = await import("./registry/index.js");
   await using _lock = await acquireLock(`${output}.lock`);
-  const replaced = await stampOf(output);
+  const replaced = await stampOfReplaced(output);
   await using client = new RegistryClient();
   return await exportImages({
     ...common(options),

@@ -33,8 +33,8 @@ export class FileSink implements RandomAccessSink {
    * Begins the file. Whoever calls holds the lock on `path`, so a `.partial`
    * that lies there is a leftover and is removed.
    *
-   * @param replaced - What {@link stampOf} `path` was when it was found fit to be
-   * replaced; if it is something else in the end, it stays.
+   * @param replaced - What {@link stampOfReplaced} gave when `path` was found fit to
+   * be replaced; if it is something else in the end, it stays.
    * @throws SealiftError `FILE_NOT_FOUND`, `CONFIG_INVALID`, `NO_SPACE`, `MEDIUM_FAILED`.
    */
   static async create(path: string, replaced: Stamp | undefined): Promise<FileSink> {
@@ -86,7 +86,7 @@ export class FileSink implements RandomAccessSink {
     try {
       await this.#writeback;
       await this.#handle.sync();
-      const folder = await openFolder(dirname(this.#path));
+      await using folder = await openFolder(dirname(this.#path));
       await this.#assertUndisturbed();
       await rename(this.#partialPath, this.#path);
       this.#committed = true;
@@ -106,7 +106,7 @@ export class FileSink implements RandomAccessSink {
 
   /** Whether the `.partial` that lies there is the file that was written here. */
   async #isOurs(): Promise<boolean> {
-    const [there, ours] = await Promise.all([stampOf(this.#partialPath), this.#handle.stat()]);
+    const [there, ours] = await Promise.all([lstatOf(this.#partialPath), this.#handle.stat()]);
     return there?.dev === ours.dev && there.ino === ours.ino;
   }
 
@@ -120,7 +120,7 @@ export class FileSink implements RandomAccessSink {
         },
       );
     }
-    if (sameStamp(await stampOf(this.#path), this.#replaced)) return;
+    if (sameStamp(await lstatOf(this.#path), this.#replaced)) return;
     throw new SealiftError(
       "FILE_EXISTS",
       `expected to find ${quote(this.#path)} as it was, but somebody changed it meanwhile`,
@@ -148,8 +148,24 @@ export class FileSink implements RandomAccessSink {
 /** What tells a file from another one, and from itself after a change. */
 export type Stamp = Pick<Stats, "dev" | "ino" | "size" | "mtimeMs">;
 
-/** The stamp of what lies at `path`; undefined if nothing does. */
-export async function stampOf(path: string): Promise<Stamp | undefined> {
+/**
+ * The stamp of the file that a new one takes the place of; undefined if none does.
+ *
+ * A symbolic link is refused, wherever it points: the new file would take the
+ * link's own place, and not be where the link says, such as on another medium.
+ *
+ * @throws SealiftError `FILE_EXISTS` if `path` is a symbolic link.
+ */
+export async function stampOfReplaced(path: string): Promise<Stamp | undefined> {
+  const stats = await lstatOf(path);
+  if (stats?.isSymbolicLink() !== true) return stats;
+  throw new SealiftError("FILE_EXISTS", `expected ${quote(path)} to be a file or nothing, got a symbolic link`, {
+    hint: "name the file that the link points to, or remove the link",
+  });
+}
+
+/** What lies at `path`, be it a link; undefined if nothing does. */
+async function lstatOf(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path);
   } catch (error) {
@@ -181,7 +197,5 @@ async function syncFolder(folder: FileHandle | undefined): Promise<void> {
     await folder?.sync();
   } catch (error) {
     if (!NO_FOLDER_SYNC.has(errnoOf(error))) throw error;
-  } finally {
-    await folder?.close();
   }
 }

@@ -1,2 +1,2 @@
-export { FileSink, stampOf } from "./file-sink.js";
+export { FileSink, stampOfReplaced } from "./file-sink.js";
 export { FileSource } from "./file-source.js";

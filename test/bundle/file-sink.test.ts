@@ -1,6 +1,6 @@
-import { type FileHandle, lstat, mkdir, open, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { FileSink, stampOf } from "../../src/bundle/index.js";
+import { FileSink, stampOfReplaced } from "../../src/bundle/index.js";
 import { failureOf } from "../support/errors.js";
 import { TempFolder } from "../support/temp-folder.js";
 
@@ -14,7 +14,7 @@ const PETABYTES = Number.MAX_SAFE_INTEGER;
 const WRITEBACK_STEP = 64 * 1024 * 1024;
 
 async function createSink(path: string): Promise<FileSink> {
-  return await FileSink.create(path, await stampOf(path));
+  return await FileSink.create(path, await stampOfReplaced(path));
 }
 
 describe("a file sink", () => {
@@ -109,14 +109,26 @@ describe("a file sink", () => {
     expect(await names()).toEqual(["bundle.tar"]);
   });
 
-  test("replaces a link that has the name, and leaves alone what it points to", async () => {
+  test.each([
+    ["to a file", "elsewhere"],
+    ["to nothing", "nowhere"],
+    ["to itself", "bundle.tar"],
+  ])("is refused where a link %s has the name, which is what its user would write through", async (_where, target) => {
     await writeFile(folder.file("elsewhere"), "precious");
-    await symlink("elsewhere", path);
-    await using sink = await createSink(path);
-    await sink.write(0, Buffer.from("new"));
-    await sink.commit();
+    await symlink(target, path);
+    const error = await failureOf(() => createSink(path));
+    expect(error.code).toBe("FILE_EXISTS");
+    expect(error.message).toBe(`expected ${JSON.stringify(path)} to be a file or nothing, got a symbolic link`);
+    expect(await readlink(path)).toBe(target);
     expect(await readFile(folder.file("elsewhere"), "utf8")).toBe("precious");
-    expect((await lstat(path)).isFile()).toBe(true);
+    expect(await names()).toEqual(["bundle.tar", "elsewhere"]);
+  });
+
+  test("does not replace a link that somebody put there meanwhile", async () => {
+    await using sink = await createSink(path);
+    await symlink("nowhere", path);
+    expect((await failureOf(() => sink.commit())).code).toBe("FILE_EXISTS");
+    expect(await readlink(path)).toBe("nowhere");
   });
 
   test("replaces what an earlier run left", async () => {

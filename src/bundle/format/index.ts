@@ -28,6 +28,7 @@ export {
   encodeOciIndex,
   encodeOciLayout,
   type LoadableImage,
+  MAX_READABLE_DOCKER_MANIFEST,
 } from "./loader-documents.js";
 export {
   BUNDLE_INDEX_PATH,

@@ -1,6 +1,13 @@
 import { type Descriptor, isImageConfigMediaType, MEDIA_TYPE, type Platform, parseReference } from "../../oci/index.js";
 import { type BundleImage, blobPath } from "./bundle-index.js";
 
+/**
+ * The largest `manifest.json`, in bytes, that skopeo and podman read
+ * (MaxTarFileManifestSize, containers/image internal/iolimits/iolimits.go).
+ * Docker reads any.
+ */
+export const MAX_READABLE_DOCKER_MANIFEST = 1024 * 1024;
+
 /** An image manifest that a runtime can load. */
 export interface LoadableManifest {
   readonly platform: Platform;
