@@ -6,6 +6,7 @@ import {
   encodeOciIndex,
   encodeOciLayout,
   type LoadableImage,
+  MAX_READABLE_DOCKER_MANIFEST,
   OCI_INDEX_PATH,
   OCI_LAYOUT_PATH,
 } from "../bundle/format/index.js";
@@ -32,6 +33,24 @@ export function encodeDocuments(images: readonly WalkedImage[]): ReadonlyMap<str
     [OCI_INDEX_PATH, encodeOciIndex(images.map(({ image }) => image))],
     [DOCKER_MANIFEST_PATH, encodeDockerManifest(images.flatMap(loadableImage))],
   ]);
+}
+
+/**
+ * Says, in a sentence each, which readers will not load what the bundle holds.
+ *
+ * @param documents - What {@link encodeDocuments} gave; further files do not matter.
+ */
+export function documentWarnings(documents: ReadonlyMap<string, Uint8Array>): string[] {
+  const size = documents.get(DOCKER_MANIFEST_PATH)?.length ?? 0;
+  if (size <= encodeDockerManifest([]).length) {
+    return [
+      "docker load finds no image in this bundle, unless Docker uses its containerd store, since none is for Linux and has all its layers: send it to a registry with sealift import.",
+    ];
+  }
+  if (size <= MAX_READABLE_DOCKER_MANIFEST) return [];
+  return [
+    `podman load and skopeo's docker-archive: refuse this bundle, since its manifest.json has ${size} bytes, and they read ${MAX_READABLE_DOCKER_MANIFEST}: export fewer images into one bundle for them.`,
+  ];
 }
 
 /**

@@ -14,6 +14,7 @@ import type { EventListener, RandomAccessSink, Signer } from "../ports/index.js"
 import { sigstoreBundle } from "../signing/index.js";
 import { type BundleDraft, type Download, draftBundle } from "./bundle-draft.js";
 import { type CollectOptions, collectImages, type ImageFailure } from "./collect-images.js";
+import { documentWarnings } from "./documents.js";
 import { receiveBlob } from "./receive-blob.js";
 import { runAll } from "./run-all.js";
 
@@ -56,6 +57,7 @@ export async function exportImages(options: ExportOptions): Promise<ExportResult
   const [firstFailure] = collection.failures;
   if (firstFailure !== undefined && collection.images.length === 0) throw firstFailure.error;
   const draft = draftBundle(collection, options.identity, options.signer.keyId);
+  for (const text of documentWarnings(draft.known)) options.onEvent({ type: "warning", text });
   const preamble = signIndex(draft, options.signer);
   const layout = planLayout(
     {

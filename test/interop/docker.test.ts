@@ -27,6 +27,21 @@ describeWith(["dockerd", "docker"], "docker load", () => {
     }
   });
 
+  test.each<[string, readonly ImageKind[]]>([
+    ["alone", []],
+    ["beside one that has a tag", ["plain"]],
+  ])("loads an image without a tag by its ID, and gives it no name: %s", async (_how, others) => {
+    const { name, id } = await scene().untagged();
+    const bundle = scene().path("untagged.tar");
+    await scene().sealift.export(bundle, [name, ...scene().names(...others)]);
+    expect(await dockerd.docker(["images", "--all", "--quiet", "--no-trunc"])).not.toContain(id);
+
+    await dockerd.docker(["load", "--input", bundle]);
+
+    expect(await dockerd.docker(["image", "inspect", "--format", "{{.Id}} {{.RepoTags}}", id])).toBe(`${id} []`);
+    await dockerd.docker(["image", "rm", id]);
+  });
+
   test("loads from standard input", async () => {
     await dockerd.docker(["image", "rm", scene().name("twenty")]);
     await using bundle = await open(scene().path("bundle.tar"));

@@ -37,4 +37,28 @@ describeWith(["podman"], "podman load", () => {
       expect(await podman.idsByName()).toEqual(new Map([[scene().name(kind), id]]));
     },
   );
+
+  // Only the index that OCI readers believe can name an image by its digest.
+  test("loads an image without a tag that is alone by its digest", async () => {
+    const { name, id } = await scene().untagged();
+    const bundle = scene().path("untagged.tar");
+    await scene().sealift.export(bundle, [name]);
+    const podman = await Podman.in(scene().path("untagged"));
+
+    await podman.podman(["load", "--input", bundle]);
+
+    expect(await podman.idsByName()).toEqual(new Map([[name, id]]));
+  });
+
+  test("loads an image without a tag that is beside others by its ID", async () => {
+    const { name, id } = await scene().untagged();
+    const bundle = scene().path("mixed.tar");
+    await scene().sealift.export(bundle, [name, scene().name("twenty")]);
+    const podman = await Podman.in(scene().path("mixed"));
+
+    await podman.podman(["load", "--input", bundle]);
+
+    expect(await podman.ids()).toContain(id);
+    expect([...(await podman.idsByName()).keys()]).toEqual([scene().name("twenty")]);
+  });
 });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { blobPath } from "../../src/bundle/format/index.js";
 import { inspectFile, verifyFile } from "../../src/composition.js";
 import { MEDIA_TYPE, parseManifest, parsePlatform } from "../../src/oci/index.js";
+import { documentWarnings } from "../../src/operations/documents.js";
 import type { OperationEvent } from "../../src/ports/index.js";
 import { readEntry } from "../support/entries.js";
 import { failureOf } from "../support/errors.js";
@@ -185,7 +186,8 @@ describe("platforms", () => {
     const s390x = await simpleImage("s390x", "linux/s390x");
     storeImage(scene.near.storage, "mixed", "1", sampleIndex([{ image: windows }, { image: s390x }, { image: arm }]));
     storeImage(scene.near.storage, "windows", "1", windows);
-    await scene.export(["app:1", "mixed:1", "windows:1"]);
+    await scene.export(["app:1", "mixed:1", "windows:1"], { onEvent });
+    expect(warnings()).toEqual([]);
     const configPath = (image: SampleImage): string => {
       const parsed = parseManifest(image.root);
       return parsed.kind === "manifest" ? blobPath(parsed.config.digest) : "";
@@ -225,9 +227,10 @@ describe("kinds of content", () => {
     });
     const blobs = new Map([chart, config].map((bytes) => [describeBytes("a/b", bytes).digest, bytes] as const));
     storeImage(scene.near.storage, "chart", "1", { root, manifests: [root], blobs });
-    const { images } = await scene.export(["chart:1"]);
+    const { images } = await scene.export(["chart:1"], { onEvent });
     expect(images[0]?.platforms).toEqual([]);
     expect(await dockerManifest()).toEqual([]);
+    expect(warnings()).toEqual([expect.stringMatching(/^docker load finds no image .* sealift import\.$/)]);
     await verifyFile(scene.bundle, { trust: scene.keys.trust, deep: true });
   });
 
@@ -237,7 +240,10 @@ describe("kinds of content", () => {
     storeImage(scene.near.storage, "windows", "1", image);
     const { images } = await scene.export(["windows:1"], { onEvent });
     expect(images[0]?.omitted).toEqual([{ reason: "foreign-layer", descriptor: foreign.descriptor }]);
-    expect(warnings()).toEqual([expect.stringContaining("foreign layer")]);
+    expect(warnings()).toEqual([
+      expect.stringContaining("foreign layer"),
+      expect.stringContaining("docker load finds no image"),
+    ]);
     expect(scene.near.requestLines().filter((line) => line.includes(foreign.descriptor.digest))).toEqual([]);
     await verifyFile(scene.bundle, { trust: scene.keys.trust, deep: true });
   });
@@ -271,6 +277,75 @@ describe("kinds of content", () => {
     storeImage(scene.near.storage, "a", "1", sampleImage({ layers: [layer] }));
     storeImage(scene.near.storage, "b", "1", sampleImage({ layers: [lying] }));
     expect((await failureOf(() => scene.export(["a:1", "b:1"]))).code).toBe("SIZE_MISMATCH");
+  });
+});
+
+describe("a bundle that not every reader loads earns a warning:", () => {
+  const noImage = expect.stringContaining("docker load finds no image") as string;
+
+  test("one without an image for Linux", async () => {
+    storeImage(scene.near.storage, "windows", "1", await simpleImage("windows", "windows/amd64"));
+    await scene.export(["windows:1"], { onEvent });
+    expect(warnings()).toEqual([noImage]);
+  });
+
+  test("one for another system of an image that is for Linux, too", async () => {
+    const [linux, freebsd] = [await simpleImage("linux"), await simpleImage("freebsd", "freebsd/amd64")];
+    storeImage(scene.near.storage, "app", "1", sampleIndex([{ image: linux }, { image: freebsd }]));
+    await scene.export(["app:1"], { onEvent });
+    expect(warnings()).toEqual([]);
+    await scene.export(["app:1"], { onEvent, platforms: [parsePlatform("freebsd/amd64")] });
+    expect(warnings()).toEqual([noImage]);
+  });
+
+  test("one whose manifest.json is larger than podman and skopeo read", async () => {
+    const layer = await sampleLayer({ a: "1" });
+    // Each line of a layer takes 80 bytes.
+    const image = sampleImage({ layers: Array.from({ length: 7000 }, () => layer) });
+    for (const tag of ["1", "2"]) storeImage(scene.near.storage, "app", tag, image);
+    await scene.export(["app:1"], { onEvent });
+    expect(warnings()).toEqual([]);
+    await scene.export(["app:1", "app:2"], { onEvent });
+    const { length } = await readEntry(scene.bundle, "manifest.json");
+    expect(warnings()).toEqual([expect.stringContaining(`has ${length} bytes, and they read 1048576`)]);
+  });
+
+  test("of manifest.json they read 1 MiB, and not a byte more", () => {
+    const ofSize = (size: number): string[] => documentWarnings(new Map([["manifest.json", Buffer.alloc(size)]]));
+    expect(ofSize(2 ** 20)).toEqual([]);
+    expect(ofSize(2 ** 20 + 1)).toHaveLength(1);
+  });
+});
+
+describe("hostile: JSON that means another image to tools written in Go", () => {
+  test.each([
+    ["another system", { OS: "windows" }],
+    ["other diffIDs", { rootfs: { type: "layers", diff_ids: [], Diff_IDs: [] } }],
+  ])("a config with %s is not taken for an artifact's: the export is refused", async (_what, config) => {
+    const image = sampleImage({ layers: [await sampleLayer({ a: "1" })], config });
+    storeImage(scene.near.storage, "app", "1", image);
+    const failure = await failureOf(() => scene.export(["app:1"]));
+    expect(failure).toMatchObject({ code: "MANIFEST_INVALID", exitCode: 3 });
+    expect(failure.message).toContain("that other tools take for");
+    expect(await readdir(scene.folder.path)).toEqual([]);
+  });
+
+  test("a manifest with other layers is refused", async () => {
+    const image = await simpleImage();
+    const text = Buffer.from(image.root.bytes).toString();
+    const root = sampleManifest(MEDIA_TYPE.ociManifest, { ...(JSON.parse(text) as object), Layers: [] });
+    storeImage(scene.near.storage, "app", "1", { ...image, root, manifests: [root] });
+    const failure = await failureOf(() => scene.export(["app:1"]));
+    expect(failure).toMatchObject({ code: "MANIFEST_INVALID", exitCode: 3 });
+    expect(failure.message).toContain('take for "layers", got "Layers"');
+  });
+
+  test("labels that differ in case only are nobody's business, and are carried", async () => {
+    const config = { config: { Labels: { Maintainer: "a", maintainer: "b" } } };
+    storeImage(scene.near.storage, "app", "1", sampleImage({ layers: [await sampleLayer({ a: "1" })], config }));
+    const { images } = await scene.export(["app:1"]);
+    expect(images[0]?.platforms).toEqual(["linux/amd64"]);
+    await verifyFile(scene.bundle, { trust: scene.keys.trust, deep: true });
   });
 });
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { SealiftError } from "../../errors/index.js";
 import type { ExportResult, Platform } from "../../index.js";
 import { CONCURRENCY_OPTION, parseConcurrency } from "../options.js";
@@ -83,8 +84,10 @@ function bundleLines(output: string, keyId: string, { images, size, indexDigest 
 
 function nextLines(output: string, key: string): string[] {
   const publicKey = `${key.replace(/\.key$/, "")}.pub`;
+  const verify = `  sealift verify ${shellWord(output)} --key`;
+  if (existsSync(publicKey)) return ["Next, after carrying it to the far side:", `${verify} ${shellWord(publicKey)}`];
   return [
-    "Next, after carrying it to the far side:",
-    `  sealift verify ${shellWord(output)} --key ${shellWord(publicKey)}`,
+    "Next, after carrying it to the far side, with the public half of the key as NAME.pub:",
+    `${verify} NAME.pub`,
   ];
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { verifyFile } from "../../../src/composition.js";
@@ -33,6 +33,15 @@ describe("export", () => {
     expect(host.stdout.text).toContain("platforms  linux/amd64, linux/arm64");
     expect(host.stdout.text).toContain(`  sealift verify ${stage.bundle} --key ${stage.publicKey}\n`);
     for (const { root } of images) expect(host.stdout.text).toContain(root.digest);
+  });
+
+  test("names the public key to verify with only where there is one", async () => {
+    await rm(stage.publicKey);
+    const host = stage.host();
+    expect(await runExport(host, stage.tiny)).toBe(0);
+    expect(host.stdout.text).toContain(
+      `\nNext, after carrying it to the far side, with the public half of the key as NAME.pub:\n  sealift verify ${stage.bundle} --key NAME.pub\n`,
+    );
   });
 
   test("says what it leaves out", async () => {
@@ -164,6 +173,18 @@ describe("an export that fails", () => {
     const host = stage.host();
     expect(await host.run("export", stage.tiny, "-o", stage.scene.folder.path, "--key", stage.privateKey)).toBe(2);
     expect(host.stderr.text).toContain("to be a file, got a folder [CONFIG_INVALID, exit code 2]");
+  });
+
+  test.each(["bundle-of-may.tar", "test.pub"])("2: the output is a link to %s, there or not", async (target) => {
+    await symlink(target, stage.bundle);
+    const host = stage.host();
+    expect(await runExport(host, stage.tiny)).toBe(2);
+    expect(host.stderr.text).toContain(
+      `sealift: expected "${stage.bundle}" to be a file or nothing, got a symbolic link [FILE_EXISTS, exit code 2]\n` +
+        "  hint: name the file that the link points to, or remove the link\n",
+    );
+    expect(await readlink(stage.bundle)).toBe(target);
+    expect(await readdir(stage.scene.folder.path)).toEqual(["bundle.tar", "test.key", "test.pub"]);
   });
 
   test("2: the output is something else than a bundle", async () => {

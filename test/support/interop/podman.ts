@@ -4,7 +4,7 @@ import { textOf } from "./process.js";
 
 interface ListedImage {
   readonly Id: string;
-  readonly Names?: readonly string[];
+  readonly Names?: readonly string[] | null;
 }
 
 /** podman with a storage of its own. It has no daemon, so there is nothing to stop. */
@@ -30,7 +30,16 @@ export class Podman {
 
   /** The ID of every image, as a digest, by each of its names. */
   async idsByName(): Promise<ReadonlyMap<string, string>> {
-    const listed = JSON.parse(await this.podman(["images", "--format", "json"])) as ListedImage[];
-    return new Map(listed.flatMap(({ Id, Names = [] }) => Names.map((name) => [name, `sha256:${Id}`] as const)));
+    const listed = await this.#images();
+    return new Map(listed.flatMap(({ Id, Names }) => (Names ?? []).map((name) => [name, `sha256:${Id}`] as const)));
+  }
+
+  /** The ID of every image, as a digest, whether it has a name or not. */
+  async ids(): Promise<readonly string[]> {
+    return (await this.#images()).map(({ Id }) => `sha256:${Id}`);
+  }
+
+  async #images(): Promise<readonly ListedImage[]> {
+    return JSON.parse(await this.podman(["images", "--format", "json"])) as ListedImage[];
   }
 }

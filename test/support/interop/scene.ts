@@ -49,6 +49,13 @@ export class Scene implements AsyncDisposable {
     return kinds.map((kind) => this.name(kind));
   }
 
+  /** An image by its digest alone, and its ID. Of the index that it is in, runtimes load another one. */
+  async untagged(): Promise<{ readonly name: string; readonly id: string }> {
+    const repository = IMAGES.multi.replace(/:.*/, "");
+    const image = `${repository}@${await this.near.childDigest(IMAGES.multi, "arm64")}`;
+    return { name: `${this.near.host}/${image}`, id: await this.near.configDigest(image) };
+  }
+
   async logs(): Promise<string> {
     return (await Promise.all(this.#started.map(({ daemon }) => daemon.log()))).join("\n");
   }
