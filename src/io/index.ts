@@ -1,4 +1,6 @@
 export { acquireLock } from "./lock.js";
+export { blobDigestError, blobSizeError } from "./blob-errors.js";
+export { type BlobHash, HashThread } from "./hash-thread.js";
 export { errnoOf, mediumError } from "./medium-error.js";
 export { readSmallFile } from "./read-file.js";
 export { type RetryOptions, retry } from "./retry.js";

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { pipeline, type Readable, Transform, type TransformCallback } from "node:stream";
-import { SealiftError } from "../errors/index.js";
 import { type Descriptor, type DigestAlgorithm, digestAlgorithm, finishDigest } from "../oci/index.js";
+import { blobDigestError, blobSizeError } from "./blob-errors.js";
 
 // Node's 64 KiB would make a reader wait for each chunk of a socket in turn;
 // with a MiB the socket is read while the last chunks are still being written.
@@ -11,8 +11,7 @@ const HIGH_WATER_MARK = 1024 * 1024;
  * The bytes of `source`, which fail unless they are exactly those of a
  * descriptor. When either end fails or is destroyed, so is the other.
  *
- * @param origin - Names where the bytes come from in errors: a registry's host,
- * or `the bundle`.
+ * @param origin - Names where the bytes come from in errors: `the bundle`.
  * @param onBytes - Called with each further number of bytes that passed.
  */
 export function verifiedStream(
@@ -53,7 +52,7 @@ class Verifier extends Transform {
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#received += chunk.length;
     if (this.#received > this.#descriptor.size) {
-      done(this.#sizeError(`at least ${this.#received}`));
+      done(blobSizeError(this.#descriptor, this.#origin, `at least ${this.#received}`));
       return;
     }
     this.#hash.update(chunk);
@@ -64,35 +63,12 @@ class Verifier extends Transform {
   }
 
   override _flush(done: TransformCallback): void {
-    const { digest, size } = this.#descriptor;
-    if (this.#received !== size) {
-      done(this.#sizeError(String(this.#received)));
+    if (this.#received !== this.#descriptor.size) {
+      done(blobSizeError(this.#descriptor, this.#origin, String(this.#received)));
       return;
     }
-    const actual = finishDigest(this.#hash, this.#algorithm);
-    if (actual !== digest) {
-      done(
-        new SealiftError(
-          "DIGEST_MISMATCH",
-          `expected blob ${digest} from ${this.#origin}, got bytes with digest ${actual}`,
-          {
-            hint: "the bytes were changed on their way or at their source: fetch or copy them again, and do not trust what came",
-          },
-        ),
-      );
-      return;
-    }
-    done(null, this.#held);
-  }
-
-  #sizeError(received: string): SealiftError {
-    const { digest, size } = this.#descriptor;
-    return new SealiftError(
-      "SIZE_MISMATCH",
-      `expected ${size} bytes for blob ${digest} from ${this.#origin}, got ${received}`,
-      {
-        hint: "the transfer broke off, or the source states a wrong size: try again, and check the source if it happens again",
-      },
-    );
+    const came = finishDigest(this.#hash, this.#algorithm);
+    if (came === this.#descriptor.digest) done(null, this.#held);
+    else done(blobDigestError(this.#descriptor, this.#origin, came));
   }
 }

@@ -13,7 +13,7 @@ import {
 import type { EventListener, ImageSource, Op } from "../ports/index.js";
 import { type ImageGraph, walkImage } from "./image-graph.js";
 import { assertPlatforms, type PlatformChoice, selectPlatforms } from "./platform-selection.js";
-import { readBlob } from "./receive-blob.js";
+import { readBlob } from "./read-blob.js";
 import { runAll } from "./run-all.js";
 
 /** An image that was asked for, resolved and walked. */

@@ -15,7 +15,6 @@ import { sigstoreBundle } from "../signing/index.js";
 import { type BundleDraft, type Download, draftBundle } from "./bundle-draft.js";
 import { type CollectOptions, collectImages, type ImageFailure } from "./collect-images.js";
 import { documentWarnings } from "./documents.js";
-import { receiveBlob } from "./receive-blob.js";
 import { runAll } from "./run-all.js";
 
 /** What an export needs. */
@@ -142,6 +141,6 @@ async function download(
     onEvent({ type: "blob-progress", digest, bytes: position + chunk.length - received });
     received = position + chunk.length;
   };
-  await receiveBlob(source, descriptor, take, { signal });
+  await source.fetchBlob(descriptor, take, { signal });
   onEvent({ type: "blob-finished", digest });
 }

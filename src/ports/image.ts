@@ -7,6 +7,12 @@ export interface Op {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Takes the next bytes of a blob, at their position in it. They are lent: once
+ * the promise has settled, their memory is used for others.
+ */
+export type TakeChunk = (chunk: Uint8Array, position: number) => Promise<void>;
+
 /** A repository, or another place, that images are read from. */
 export interface ImageSource extends AsyncDisposable {
   /**
@@ -26,14 +32,15 @@ export interface ImageSource extends AsyncDisposable {
   fetchManifest(descriptor: Descriptor, op?: Op): Promise<RawManifest>;
 
   /**
-   * A blob. The stream fails at its end, with `DIGEST_MISMATCH` or
-   * `SIZE_MISMATCH`, unless size and digest are the descriptor's; the reader
-   * must destroy it, or read it to its end. It does not resume on its own:
-   * whoever wants another try calls again.
+   * Gives a blob to `take`, chunk by chunk, in order. Only once the promise is
+   * fulfilled are size and digest known to be the descriptor's; no more bytes
+   * than its size are ever given. When a connection breaks in the middle, it may
+   * begin again at position 0.
    *
-   * @throws SealiftError as `resolve`.
+   * @throws SealiftError as `resolve`; `DIGEST_MISMATCH`, `SIZE_MISMATCH`; or
+   * whatever `take` fails with.
    */
-  fetchBlob(descriptor: Descriptor, op?: Op): Promise<Readable>;
+  fetchBlob(descriptor: Descriptor, take: TakeChunk, op?: Op): Promise<void>;
 }
 
 /** A repository, or another place, that images are written to. */

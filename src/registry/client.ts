@@ -1,3 +1,4 @@
+import { HashThread } from "../io/index.js";
 import { Authorizer } from "./authorizer.js";
 import { type CredentialLookup, dockerCredentials } from "./credentials.js";
 import { isLoopback, registryHost } from "./host.js";
@@ -20,22 +21,26 @@ export interface RegistryClientOptions {
 export class RegistryClient implements AsyncDisposable {
   readonly #http: HttpClient;
   readonly #transport: Transport;
+  readonly #hashThread: HashThread;
   readonly #plainHttp: (host: string) => boolean;
 
   constructor(options: RegistryClientOptions = {}) {
     this.#http = new HttpClient(options.timeouts);
     const authorizer = new Authorizer(this.#http, options.credentials ?? dockerCredentials());
     this.#transport = new Transport(this.#http, authorizer, options.retry ?? {});
+    this.#hashThread = new HashThread((chunk) => this.#http.buffers.giveBack(chunk));
     this.#plainHttp = options.plainHttp ?? isLoopback;
   }
 
   /** The repository of a reference; nothing is asked of the registry yet. */
   repository(registry: string, repository: string): RegistryRepository {
-    return new RegistryRepository(new Remote(this.#transport, registryHost(registry, this.#plainHttp), repository));
+    const host = registryHost(registry, this.#plainHttp);
+    return new RegistryRepository(new Remote(this.#transport, this.#hashThread, host, repository));
   }
 
-  /** Cuts all connections, and so ends what is under way. */
+  /** Cuts all connections, and so ends what is under way; then its thread. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#http[Symbol.asyncDispose]();
+    await this.#hashThread[Symbol.asyncDispose]();
   }
 }

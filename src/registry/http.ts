@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { Agent, type Dispatcher } from "undici";
 import { connectionError } from "./connection-error.js";
-import { LARGE_READS } from "./socket-reads.js";
+import { ReadBuffers } from "./read-buffers.js";
 
 /** How long a server may be silent, in milliseconds. */
 export interface Timeouts {
@@ -65,7 +65,9 @@ export interface Answer {
  * holds. How much happens at a time is the caller's choice.
  */
 export class HttpClient implements AsyncDisposable {
-  readonly #agent = new Agent({ connect: LARGE_READS });
+  /** What answers are read into. */
+  readonly buffers = new ReadBuffers();
+  readonly #agent = new Agent({ connect: this.buffers.connectOptions });
   readonly #timeouts: Timeouts;
 
   constructor(timeouts: Partial<Timeouts> = {}) {

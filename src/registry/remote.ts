@@ -1,3 +1,4 @@
+import type { HashThread } from "../io/index.js";
 import type { Op } from "../ports/index.js";
 import type { RegistryHost } from "./host.js";
 import type { Answer } from "./http.js";
@@ -15,10 +16,13 @@ export class Remote {
   readonly host: RegistryHost;
   /** Its path within the registry: `library/nginx`. */
   readonly repository: string;
+  /** What blobs that come from it are hashed with. */
+  readonly hashThread: HashThread;
   readonly #transport: Transport;
 
-  constructor(transport: Transport, host: RegistryHost, repository: string) {
+  constructor(transport: Transport, hashThread: HashThread, host: RegistryHost, repository: string) {
     this.#transport = transport;
+    this.hashThread = hashThread;
     this.host = host;
     this.repository = repository;
   }

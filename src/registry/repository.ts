@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Descriptor, RawManifest, Reference } from "../oci/index.js";
-import type { BlobMounter, ImageDestination, ImageSource, Op } from "../ports/index.js";
+import type { BlobMounter, ImageDestination, ImageSource, Op, TakeChunk } from "../ports/index.js";
 import { fetchBlob } from "./blobs.js";
 import { fetchManifest, putManifest, resolve } from "./manifests.js";
 import { has } from "./presence.js";
@@ -31,8 +31,8 @@ export class RegistryRepository implements ImageSource, ImageDestination, BlobMo
     return await fetchManifest(this.#remote, descriptor, op);
   }
 
-  async fetchBlob(descriptor: Descriptor, op?: Op): Promise<Readable> {
-    return await fetchBlob(this.#remote, descriptor, op);
+  async fetchBlob(descriptor: Descriptor, take: TakeChunk, op?: Op): Promise<void> {
+    await fetchBlob(this.#remote, descriptor, take, op);
   }
 
   async has(descriptor: Descriptor, op?: Op): Promise<boolean> {

@@ -5,8 +5,9 @@ await build({
   entryPoints: {
     "cli/main": "src/cli/main.ts",
     index: "src/index.ts",
-    // A thread loads it by its address, beside the file that starts the thread.
+    // Threads load these by their addresses, beside the file that starts the thread.
     "hash-worker": "src/bundle/hash-worker.js",
+    "hash-thread-worker": "src/io/hash-thread-worker.js",
   },
   outdir: "dist",
   bundle: true,

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readdir, writeFile } from "node:fs/promises";
-import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { exportImages, nextIdentity } from "../../src/operations/index.js";
@@ -70,7 +69,10 @@ async function writeSparseBundle(): Promise<void> {
   const source: ImageSource = {
     resolve: async () => image.root.descriptor,
     fetchManifest: async () => image.root,
-    fetchBlob: async ({ digest }) => Readable.from(digest === layer.descriptor.digest ? [] : [image.blobs.get(digest)]),
+    fetchBlob: async ({ digest }, take) => {
+      const bytes = image.blobs.get(digest);
+      if (digest !== layer.descriptor.digest && bytes !== undefined) await take(bytes, 0);
+    },
     [Symbol.asyncDispose]: async () => undefined,
   };
   const file = await open(scene.folder.file("sparse.tar"), "w");

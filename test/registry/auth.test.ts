@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { CredentialLookup, RegistryClient, RegistryRepository } from "../../src/registry/index.js";
 import type { Quirks, RegistryServer } from "../../src/registry-server/index.js";
-import { containing, content, impatientClient, LAYER, MANIFEST, opener, readAll, startedRegistry } from "./fixture.js";
+import { fetchBytes } from "../support/fetch-bytes.js";
+import { containing, content, impatientClient, LAYER, MANIFEST, opener, startedRegistry } from "./fixture.js";
 
 const USER = { username: "ann", password: "pass:word" };
 const ASKED: CredentialLookup = async () => USER;
@@ -31,7 +32,7 @@ describe("a registry with a token service", () => {
     const app = await given({ tokenAccess: {} });
     const descriptor = await app.resolve({ registry: registry.host, repository: "app", tag: "1" });
     await app.fetchManifest(descriptor);
-    await readAll(await app.fetchBlob(LAYER.descriptor));
+    await fetchBytes(app, LAYER.descriptor);
     expect(registry.requestLines()).toEqual([
       "HEAD /v2/app/manifests/1 401",
       tokenLine("repository:app:pull"),
@@ -43,7 +44,7 @@ describe("a registry with a token service", () => {
 
   test("is asked for another token for what is written", async () => {
     const app = await given({ tokenAccess: {} });
-    await readAll(await app.fetchBlob(LAYER.descriptor));
+    await fetchBytes(app, LAYER.descriptor);
     registry.requests.length = 0;
     const blob = content("a new one");
     await app.has(blob.descriptor);
@@ -58,7 +59,7 @@ describe("a registry with a token service", () => {
 
   test("gets name and password at the service, and nowhere else", async () => {
     const app = await given({ tokenAccess: { user: USER } }, ASKED);
-    await readAll(await app.fetchBlob(LAYER.descriptor));
+    await fetchBytes(app, LAYER.descriptor);
     expect(registry.requests.map(({ headers }) => headers.authorization)).toEqual([
       undefined,
       `Basic ${Buffer.from("ann:pass:word").toString("base64")}`,
@@ -68,19 +69,19 @@ describe("a registry with a token service", () => {
 
   test("may call the token access_token, as Azure does", async () => {
     const app = await given({ tokenAccess: { member: "access_token" } });
-    expect(await readAll(await app.fetchBlob(LAYER.descriptor))).toEqual(LAYER.bytes);
+    expect(await fetchBytes(app, LAYER.descriptor)).toEqual(LAYER.bytes);
   });
 
   test("gives one token to requests that need the same at the same time", async () => {
     const app = await given({ tokenAccess: {} });
-    const blobs = await Promise.all([1, 2, 3, 4].map(async () => readAll(await app.fetchBlob(LAYER.descriptor))));
+    const blobs = await Promise.all([1, 2, 3, 4].map(async () => fetchBytes(app, LAYER.descriptor)));
     expect(blobs).toEqual([LAYER.bytes, LAYER.bytes, LAYER.bytes, LAYER.bytes]);
     expect(registry.requests.filter(({ path }) => path.startsWith("/token"))).toHaveLength(1);
   });
 
   test("is asked again when a token is refused, once", async () => {
     const app = await given({ tokenAccess: { uses: 1 } });
-    for (let count = 0; count < 2; count += 1) await readAll(await app.fetchBlob(LAYER.descriptor));
+    for (let count = 0; count < 2; count += 1) await fetchBytes(app, LAYER.descriptor);
     expect(registry.requestLines()).toEqual([
       `GET ${BLOB} 401`,
       tokenLine("repository:app:pull"),
@@ -93,7 +94,7 @@ describe("a registry with a token service", () => {
 
   test("that grants too little is an error, and not asked for ever", async () => {
     const app = await given({ tokenAccess: { uses: 0 } });
-    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({
+    await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({
       code: "UNAUTHORIZED",
       message: `expected blob ${LAYER.descriptor.digest} of ${registry.host}/app, got 401 Unauthorized from ${registry.host}: UNAUTHORIZED "authentication required"`,
       hint: containing(`docker login ${registry.host}`),
@@ -103,7 +104,7 @@ describe("a registry with a token service", () => {
 
   test("that refuses name and password is an error without them in it", async () => {
     const app = await given({ tokenAccess: { user: USER } }, async () => ({ username: "ann", password: "secret" }));
-    const error = await app.fetchBlob(LAYER.descriptor).catch((cause: unknown) => cause);
+    const error = await fetchBytes(app, LAYER.descriptor).catch((cause: unknown) => cause);
     expect(error).toMatchObject({ code: "UNAUTHORIZED", hint: containing("docker login") });
     expect(`${String(error)} ${JSON.stringify(error)}`).not.toMatch(/secret|YW5uOn/);
   });
@@ -112,7 +113,7 @@ describe("a registry with a token service", () => {
     const elsewhere = await startedRegistry();
     try {
       const app = await given({ tokenAccess: { user: USER, realm: `http://${elsewhere.host}/token` } }, ASKED);
-      await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({ code: "REGISTRY_PROTOCOL" });
+      await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({ code: "REGISTRY_PROTOCOL" });
       expect(elsewhere.requests).toEqual([]);
     } finally {
       await elsewhere.close();
@@ -123,21 +124,21 @@ describe("a registry with a token service", () => {
 describe("a registry with names and passwords", () => {
   test("gets them once it has asked", async () => {
     const app = await given({ basicAccess: USER }, ASKED);
-    for (let count = 0; count < 2; count += 1) await readAll(await app.fetchBlob(LAYER.descriptor));
+    for (let count = 0; count < 2; count += 1) await fetchBytes(app, LAYER.descriptor);
     expect(registry.requestLines()).toEqual([`GET ${BLOB} 401`, `GET ${BLOB} 200`, `GET ${BLOB} 200`]);
   });
 
   test("is asked once when there are none", async () => {
     const app = await given({ basicAccess: USER });
-    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
     expect(registry.requestLines()).toEqual([`GET ${BLOB} 401`]);
   });
 
   test("is asked twice when they are wrong, and then once", async () => {
     const app = await given({ basicAccess: USER }, async () => ({ username: "ann", password: "wrong" }));
-    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
     expect(registry.requestLines()).toEqual([`GET ${BLOB} 401`, `GET ${BLOB} 401`]);
-    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
     expect(registry.requests).toHaveLength(3);
   });
 });
@@ -150,7 +151,7 @@ describe("credentials on the way to another origin", () => {
     const store = await startedRegistry();
     try {
       const app = await given({ ...quirks, redirectsBlobs: `http://${store.host}` }, ASKED);
-      expect(await readAll(await app.fetchBlob(LAYER.descriptor))).toEqual(LAYER.bytes);
+      expect(await fetchBytes(app, LAYER.descriptor)).toEqual(LAYER.bytes);
       expect(store.requestLines()).toEqual([`GET ${BLOB} 200`]);
       expect(store.requests[0]?.headers.authorization).toBeUndefined();
       expect(registry.requests.at(-1)?.headers.authorization).toBeDefined();
@@ -163,7 +164,7 @@ describe("credentials on the way to another origin", () => {
     const store = await startedRegistry({ basicAccess: USER });
     try {
       const app = await given({ redirectsBlobs: `http://${store.host}` }, ASKED);
-      await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+      await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
       expect(store.requestLines()).toEqual([`GET ${BLOB} 401`]);
     } finally {
       await store.close();
@@ -173,7 +174,7 @@ describe("credentials on the way to another origin", () => {
   test("a redirect without end ends", async () => {
     const app = await given({});
     registry.restage({ redirectsBlobs: `http://${registry.host}` });
-    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({ code: "REGISTRY_PROTOCOL" });
+    await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({ code: "REGISTRY_PROTOCOL" });
     expect(registry.requests).toHaveLength(11);
   });
 });

@@ -2,7 +2,8 @@ import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { type RegistryClient, type RegistryClientOptions, type RegistryRepository } from "../../src/registry/index.js";
 import { type Quirks, type RegistryServer, startRegistry } from "../../src/registry-server/index.js";
-import { containing, impatientClient, LAYER, MANIFEST, matching, readAll, startedRegistry } from "./fixture.js";
+import { fetchBytes } from "../support/fetch-bytes.js";
+import { containing, impatientClient, LAYER, MANIFEST, matching, startedRegistry } from "./fixture.js";
 
 let registry: RegistryServer;
 let client: RegistryClient;
@@ -26,14 +27,14 @@ const BLOB = `/v2/app/blobs/${LAYER.descriptor.digest}`;
 describe("trying again", () => {
   test("outlasts a registry that restarts", async () => {
     const app = await given({ unavailable: 2 });
-    expect(await readAll(await app.fetchBlob(LAYER.descriptor))).toEqual(LAYER.bytes);
+    expect(await fetchBytes(app, LAYER.descriptor)).toEqual(LAYER.bytes);
     expect(registry.requestLines()).toEqual([`GET ${BLOB} 503`, `GET ${BLOB} 503`, `GET ${BLOB} 200`]);
     expect(waits).toHaveLength(2);
   });
 
   test("ends after three times", async () => {
     const app = await given({ unavailable: 9 });
-    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({
+    await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({
       code: "REGISTRY_FAILED",
       message: containing("got 503 Service Unavailable from 127.0.0.1"),
     });
@@ -92,7 +93,7 @@ describe("an error's words", () => {
     ["many errors", JSON.stringify({ errors: Array(9).fill({ code: "A", message: "b" }) }), /: A "b"; A "b"; A "b"$/],
   ])("may be %s", async (_what, errorBody, expected) => {
     const app = await given({ missingBlobs: true, errorBody });
-    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({
+    await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({
       code: "NOT_FOUND",
       message: matching(expected),
     });
@@ -160,15 +161,15 @@ describe("the signal", () => {
   test("ends a blob on its way", async () => {
     const app = await given({ stalledBlobs: true });
     const controller = new AbortController();
-    const blob = await app.fetchBlob(LAYER.descriptor, { signal: controller.signal });
+    const fetched = fetchBytes(app, LAYER.descriptor, { signal: controller.signal });
     setTimeout(() => controller.abort(new Error("stop")), 20);
-    await expect(readAll(blob)).rejects.toThrow("stop");
+    await expect(fetched).rejects.toThrow("stop");
   });
 
   test("that came before ends everything before it begins", async () => {
     const app = await given({});
     const signal = AbortSignal.abort(new Error("stop"));
-    await expect(app.fetchBlob(LAYER.descriptor, { signal })).rejects.toThrow("stop");
+    await expect(fetchBytes(app, LAYER.descriptor, { signal })).rejects.toThrow("stop");
     expect(registry.requests).toEqual([]);
   });
 });

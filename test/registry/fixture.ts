@@ -49,12 +49,6 @@ export function opener({ bytes }: Content): () => Promise<Readable> {
   return async () => Readable.from([bytes]);
 }
 
-export async function readAll(stream: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
 /** Matches, in an object that is expected, any text with `part` in it. */
 export function containing(part: string): string {
   return expect.stringContaining(part) as string;

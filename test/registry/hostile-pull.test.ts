@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { RegistryClient, RegistryRepository } from "../../src/registry/index.js";
 import type { Quirks, RegistryServer } from "../../src/registry-server/index.js";
-import { impatientClient, LAYER, MANIFEST, matching, readAll, startedRegistry } from "./fixture.js";
+import { fetchBytes } from "../support/fetch-bytes.js";
+import { impatientClient, LAYER, MANIFEST, matching, startedRegistry } from "./fixture.js";
 
 let registry: RegistryServer;
 let client: RegistryClient;
@@ -26,13 +27,12 @@ describe("a registry that sends a blob with", () => {
     ["no bytes", { emptyBlobs: true }, "SIZE_MISMATCH", /expected 20 bytes .* got 0/],
   ])("%s", async (_what, quirks, code, message) => {
     const app = await given(quirks);
-    const blob = await app.fetchBlob(LAYER.descriptor);
-    await expect(readAll(blob)).rejects.toMatchObject({ code, message: matching(message) });
+    await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({ code, message: matching(message) });
   });
 
   test("a stated length that is not its size is not even read", async () => {
     const app = await given({ wrongBlobLength: true });
-    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({
+    await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({
       code: "SIZE_MISMATCH",
       message: `expected 20 bytes for blob ${LAYER.descriptor.digest} of ${registry.host}/app, got an answer of 21 bytes from ${registry.host}`,
     });
@@ -40,7 +40,7 @@ describe("a registry that sends a blob with", () => {
 
   test("nothing at all: it lost the blob", async () => {
     const app = await given({ missingBlobs: [LAYER.descriptor.digest] });
-    await expect(app.fetchBlob(LAYER.descriptor)).rejects.toMatchObject({
+    await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({
       code: "NOT_FOUND",
       message: `expected blob ${LAYER.descriptor.digest} of ${registry.host}/app, got 404 Not Found from ${registry.host}: BLOB_UNKNOWN "blob unknown to registry"`,
     });

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { digestOf, MEDIA_TYPE, type Reference } from "../../src/oci/index.js";
 import type { RegistryClient, RegistryRepository } from "../../src/registry/index.js";
 import type { Quirks, RegistryServer } from "../../src/registry-server/index.js";
-import { containing, content, impatientClient, LAYER, MANIFEST, readAll, startedRegistry } from "./fixture.js";
+import { fetchBytes } from "../support/fetch-bytes.js";
+import { containing, content, impatientClient, LAYER, MANIFEST, startedRegistry } from "./fixture.js";
 
 let registry: RegistryServer;
 let client: RegistryClient;
@@ -30,7 +31,7 @@ describe("pulling", () => {
     const app = await given();
     const descriptor = await app.resolve(tagged("1"));
     const manifest = await app.fetchManifest(descriptor);
-    const blob = await readAll(await app.fetchBlob(LAYER.descriptor));
+    const blob = await fetchBytes(app, LAYER.descriptor);
     expect(descriptor).toEqual(MANIFEST.descriptor);
     expect(Buffer.from(manifest.bytes)).toEqual(MANIFEST.bytes);
     expect(blob).toEqual(LAYER.bytes);
@@ -43,7 +44,7 @@ describe("pulling", () => {
 
   test("asks for blobs as they are stored", async () => {
     const app = await given();
-    await readAll(await app.fetchBlob(LAYER.descriptor));
+    await fetchBytes(app, LAYER.descriptor);
     expect(registry.requests[0]?.headers).toMatchObject({ "accept-encoding": "identity", "user-agent": "sealift" });
   });
 
@@ -57,17 +58,17 @@ describe("pulling", () => {
     const app = await given();
     const large = content(Buffer.alloc(5_000_000, "many chunks "));
     registry.storage.putBlob("app", large.bytes);
-    const came = await readAll(await app.fetchBlob(large.descriptor));
+    const came = await fetchBytes(app, large.descriptor);
     expect(came.equals(large.bytes)).toBe(true);
   });
 
-  test("stops the transfer when the reader does", async () => {
-    const app = await given({ stalledBlobs: true });
-    const blob = await app.fetchBlob(LAYER.descriptor);
-    const closed = new Promise((resolve) => blob.once("close", resolve));
-    blob.destroy();
-    await closed;
-    expect(blob.errored).toBeNull();
+  test("stops the transfer when the taker fails, with its error, and does not try again", async () => {
+    const app = await given();
+    const take = async (): Promise<void> => {
+      throw new Error("no more room");
+    };
+    await expect(app.fetchBlob(LAYER.descriptor, take)).rejects.toThrow("no more room");
+    expect(registry.requestLines()).toEqual([`GET ${BLOB} 200`]);
   });
 });
 
