@@ -36,7 +36,8 @@ export interface ExportToFileOptions extends CommonOptions {
   readonly images: readonly string[];
   /** The bundle's path. A bundle that is there is replaced once the new one is whole. */
   readonly output: string;
-  readonly signer: Signer;
+  /** Needed once the manifests have been read; it may be opened meanwhile. */
+  readonly signer: Signer | Promise<Signer>;
   /** By default, all. */
   readonly platforms?: PlatformChoice;
   /** How many downloads run at the same time. */
@@ -68,7 +69,10 @@ export interface ImportFileOptions extends CommonOptions {
  * `FILE_EXISTS` if what is there is a symbolic link or no bundle, and as `exportImages`.
  */
 export async function exportToFile(options: ExportToFileOptions): Promise<ExportResult> {
-  const { output, signer } = options;
+  const { output } = options;
+  const signer = Promise.resolve(options.signer);
+  // Its failure is heard of where it is needed; until then it is no unhandled rejection.
+  signer.catch(() => undefined);
   const { RegistryClient } = await import("./registry/index.js");
   await using _lock = await acquireLock(`${output}.lock`);
   const replaced = await stampOfReplaced(output);

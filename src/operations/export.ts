@@ -20,7 +20,7 @@ import { runAll } from "./run-all.js";
 /** What an export needs. */
 export interface ExportOptions extends CollectOptions {
   readonly identity: BundleIdentity;
-  readonly signer: Signer;
+  readonly signer: Promise<Signer>;
   readonly openSink: () => Promise<RandomAccessSink>;
 }
 
@@ -52,12 +52,12 @@ export async function exportImages(options: ExportOptions): Promise<ExportResult
     type: "step",
     text: `Reading the manifests of ${options.images.length === 1 ? "1 image" : `${options.images.length} images`}`,
   });
-  const collection = await collectImages(options);
+  const { collection, signer } = await collectAndOpen(options);
   const [firstFailure] = collection.failures;
   if (firstFailure !== undefined && collection.images.length === 0) throw firstFailure.error;
-  const draft = draftBundle(collection, options.identity, options.signer.keyId);
+  const draft = draftBundle(collection, options.identity, signer.keyId);
   for (const text of documentWarnings(draft.known)) options.onEvent({ type: "warning", text });
-  const preamble = signIndex(draft, options.signer);
+  const preamble = signIndex(draft, signer);
   const layout = planLayout(
     {
       index: preamble.index.length,
@@ -89,6 +89,18 @@ export async function exportImages(options: ExportOptions): Promise<ExportResult
     images: draft.index.images,
     failures: collection.failures,
   };
+}
+
+/** Reads the manifests while the signer is being opened; if that fails, there is no use in going on. */
+async function collectAndOpen(options: ExportOptions) {
+  const failed = new AbortController();
+  const signals = options.signal === undefined ? [failed.signal] : [options.signal, failed.signal];
+  const signer = options.signer.catch((error: unknown) => {
+    failed.abort(error);
+    throw error;
+  });
+  const [collection] = await Promise.all([collectImages({ ...options, signal: AbortSignal.any(signals) }), signer]);
+  return { collection, signer: await signer };
 }
 
 interface PendingDownload {

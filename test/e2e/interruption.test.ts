@@ -89,7 +89,7 @@ async function writeSparseBundle(): Promise<void> {
     platforms: "all",
     concurrency: 1,
     identity: nextIdentity("sparse", new Date(), undefined),
-    signer: scene.keys.signer,
+    signer: Promise.resolve(scene.keys.signer),
     openSource: async () => source,
     openSink: async () => sink,
     onEvent: () => undefined,

@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { blobPath } from "../../src/bundle/format/index.js";
 import { inspectFile, verifyFile } from "../../src/composition.js";
+import { SealiftError } from "../../src/errors/index.js";
 import { MEDIA_TYPE, parseManifest, parsePlatform } from "../../src/oci/index.js";
 import { documentWarnings } from "../../src/operations/documents.js";
 import type { OperationEvent } from "../../src/ports/index.js";
@@ -52,6 +53,16 @@ interface DockerManifestItem {
 async function dockerManifest(): Promise<DockerManifestItem[]> {
   return JSON.parse((await readEntry(scene.bundle, "manifest.json")).toString()) as DockerManifestItem[];
 }
+
+describe("a key that does not open", () => {
+  test("ends the export, whatever the registry does meanwhile", async () => {
+    storeImage(scene.near.storage, "app", "1", await simpleImage());
+    scene.near.restage({ silent: true });
+    const signer = Promise.reject(new SealiftError("PASSWORD_WRONG", "the wrong password"));
+    expect((await failureOf(() => scene.export(["app:1"], { signer }))).code).toBe("PASSWORD_WRONG");
+    expect(await readdir(scene.folder.path)).toEqual([]);
+  });
+});
 
 describe("references", () => {
   test("a tag is resolved once and pinned; latest earns a warning", async () => {

@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { SealiftError } from "../../errors/index.js";
-import type { ExportResult, Platform } from "../../index.js";
+import type { ExportResult, Platform, Signer } from "../../index.js";
 import { CONCURRENCY_OPTION, parseConcurrency } from "../options.js";
 import { readPassword } from "../password.js";
 import { fieldLines } from "../render/fields.js";
 import { imageLines } from "../render/image-lines.js";
 import { shellWord } from "../render/shell-word.js";
 import { counted, exactBytes } from "../render/units.js";
+import type { Session } from "../session.js";
 import { sourceDate } from "../source-date.js";
 import { defineCommand } from "./command.js";
 
@@ -41,9 +42,18 @@ export const exportCommand = defineCommand({
     // Nobody should type a password only to learn of a typing error before it.
     for (const image of images) parseReference(image);
     const platforms: "all" | Platform[] = args.platform === "all" ? "all" : args.platform.split(",").map(parsePlatform);
-    const signer = await readSigner(key, () => readPassword(key, session));
+    const opening = await openKey(key, session, readSigner);
     const { signal, onEvent } = session;
-    const result = await exportToFile({ images, output, platforms, signer, signal, onEvent, ...options });
+    const result = await exportToFile({
+      images,
+      output,
+      platforms,
+      signer: opening.signer,
+      signal,
+      onEvent,
+      ...options,
+    });
+    const signer = await opening.signer;
     return {
       result: { bundle: output, signedBy: signer.keyId, ...result },
       failures: result.failures.map(({ requested, error }) => ({ image: requested, error })),
@@ -51,6 +61,27 @@ export const exportCommand = defineCommand({
     };
   },
 });
+
+/**
+ * Begins to open the private key, and resolves once nobody need be asked: it
+ * takes a quarter of a second on purpose, in which manifests can be read.
+ */
+async function openKey(
+  key: string,
+  session: Session,
+  readSigner: (path: string, password: () => Promise<string>) => Promise<Signer>,
+): Promise<{ readonly signer: Promise<Signer> }> {
+  return await new Promise((resolve, reject) => {
+    const signer = readSigner(key, async () => {
+      const password = await readPassword(key, session);
+      resolve({ signer });
+      return password;
+    });
+    signer.then(() => {
+      resolve({ signer });
+    }, reject);
+  });
+}
 
 // Other tools take `-` for stdout.
 function assertFileName(output: string): void {
