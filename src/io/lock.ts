@@ -27,9 +27,10 @@ const heldHere = new Set<string>();
  * Holds `path` as a lock until disposed. A lock left by a process of this
  * machine that is gone is taken over.
  *
+ * @param what - Completes `expected nobody else to write …` in the error.
  * @throws SealiftError `LOCKED` if another run holds it, and as for any file.
  */
-export async function acquireLock(path: string): Promise<AsyncDisposable> {
+export async function acquireLock(path: string, what = "this bundle"): Promise<AsyncDisposable> {
   const mine: Owner = {
     pid: process.pid,
     host: hostname(),
@@ -42,7 +43,7 @@ export async function acquireLock(path: string): Promise<AsyncDisposable> {
     // Written aside and then linked, so that a lock is never seen half written.
     await writeFile(draft, JSON.stringify(mine), { flag: "wx" });
     heldHere.add(mine.id);
-    await take(path, draft, mine);
+    await take(path, draft, mine, what);
   } catch (error) {
     heldHere.delete(mine.id);
     throw mediumError(error, "create the lock file", path);
@@ -58,23 +59,23 @@ export async function acquireLock(path: string): Promise<AsyncDisposable> {
   };
 }
 
-async function take(path: string, draft: string, mine: Owner): Promise<void> {
+async function take(path: string, draft: string, mine: Owner, what: string): Promise<void> {
   if (await place(path, draft, mine)) return;
   const owner = await readOwner(path);
-  if (owner === undefined || isAlive(owner)) throw lockedError(path, owner);
-  await takeOver(path, draft, mine, owner);
+  if (owner === undefined || isAlive(owner)) throw lockedError(path, owner, what);
+  await takeOver(path, draft, mine, owner, what);
 }
 
 /**
  * Replaces the lock that a dead `owner` left. Only one run at a time may do so,
  * and it looks again, because another may have done so since.
  */
-async function takeOver(path: string, draft: string, mine: Owner, owner: Owner): Promise<void> {
+async function takeOver(path: string, draft: string, mine: Owner, owner: Owner, what: string): Promise<void> {
   const guard = `${path}.takeover`;
-  if (!(await place(guard, draft, mine))) throw lockedError(guard, await readOwner(guard));
+  if (!(await place(guard, draft, mine))) throw lockedError(guard, await readOwner(guard), what);
   try {
     const now = await readOwner(path);
-    if (now?.id !== owner.id) throw lockedError(path, now);
+    if (now?.id !== owner.id) throw lockedError(path, now, what);
     await rename(draft, path);
   } finally {
     await rm(guard, { force: true });
@@ -131,10 +132,10 @@ function isAlive({ pid, host, pidNamespace: namespace, id }: Owner): boolean {
   }
 }
 
-function lockedError(path: string, owner: Owner | undefined): SealiftError {
+function lockedError(path: string, owner: Owner | undefined, what: string): SealiftError {
   const who =
     owner === undefined ? "another run" : `process ${owner.pid} on ${quote(owner.host)} since ${quote(owner.since)}`;
-  return new SealiftError("LOCKED", `expected nobody else to write this bundle, but ${who} holds ${quote(path)}`, {
+  return new SealiftError("LOCKED", `expected nobody else to write ${what}, but ${who} holds ${quote(path)}`, {
     hint: "wait for the other run to end; if there is none any more, delete that file",
   });
 }

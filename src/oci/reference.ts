@@ -94,6 +94,11 @@ export function formatRepository(reference: Reference): string {
   return `${reference.registry}/${reference.repository}`;
 }
 
+/** Whether `text` may be a tag. */
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 function splitReference(text: string): { name: string; tag?: string; digest?: string } {
   const at = text.indexOf("@");
   const beforeDigest = at < 0 ? text : text.slice(0, at);

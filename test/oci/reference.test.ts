@@ -5,6 +5,7 @@ import {
   digestOf,
   formatReference,
   formatRepository,
+  isTag,
   parseDestination,
   parseReference,
   type Reference,
@@ -211,3 +212,18 @@ function isRead(text: string): boolean {
     return false;
   }
 }
+
+test.each([
+  ["1.27", true],
+  ["_x-Y.z", true],
+  ["x".repeat(128), true],
+  ["x".repeat(129), false],
+  ["", false],
+  [".1", false],
+  ["-1", false],
+  ["1+2", false],
+  ["../1", false],
+  ["1\n", false],
+])("%j is a tag: %s", (text, expected) => {
+  expect(isTag(text)).toBe(expected);
+});
