@@ -1,5 +1,5 @@
 import { SealiftError } from "../errors/index.js";
-import { askHidden } from "./prompt.js";
+import { ask } from "./prompt.js";
 import type { Session } from "./session.js";
 
 /**
@@ -36,7 +36,11 @@ async function passwords(questions: readonly string[], session: Session): Promis
   const { env, stdin, stderr } = session.host;
   const given = env["COSIGN_PASSWORD"];
   if (given !== undefined) return [given];
-  if (stdin.isTTY === true && stderr.isTTY === true) return await askHidden(questions, session);
+  if (stdin.isTTY === true && stderr.isTTY === true) {
+    const hint = "run the same command again; COSIGN_PASSWORD spares the question";
+    const hidden = questions.map((text) => ({ text, isHidden: true }));
+    return await ask(hidden, hint, session);
+  }
   throw new SealiftError(
     "USAGE",
     "expected the private key's password, got neither COSIGN_PASSWORD nor a terminal to ask at",

@@ -1,14 +1,19 @@
+import type { Access } from "./access.js";
 import { type Challenge, parseChallenges } from "./challenge.js";
-import { basicAuthorization, type CredentialLookup } from "./credentials.js";
-import type { RegistryHost } from "./host.js";
+import { aboutCredentials, basicAuthorization, type CredentialLookup } from "./credentials/index.js";
+import { credentialHost, type RegistryHost } from "./host.js";
 import type { HttpClient } from "./http.js";
+import { ScopeUpgrades } from "./scope-upgrades.js";
 import { Tokens } from "./tokens.js";
 
-/** Who wants to do what where. */
-export interface Access {
-  readonly host: RegistryHost;
-  /** As https://distribution.github.io/distribution/spec/auth/scope/ writes them. */
-  readonly scopes: readonly string[];
+/** A 401. */
+export interface Refusal {
+  /** Its WWW-Authenticate header. */
+  readonly header: string;
+  /** The Authorization that was refused; undefined if there was none. */
+  readonly refused: string | undefined;
+  /** Whether `refused` was made for this very request. */
+  readonly wasFresh: boolean;
 }
 
 /**
@@ -19,13 +24,19 @@ export interface Access {
  * refused.
  */
 export class Authorizer {
+  readonly #http: HttpClient;
   readonly #credentials: CredentialLookup;
   readonly #tokens: Tokens;
+  readonly #upgrades = new ScopeUpgrades();
   readonly #challenges = new Map<string, Challenge>();
+  // Registries that do not say in a 401 what they want are asked once for all.
+  readonly #pings = new Map<string, Promise<Challenge | undefined>>();
 
-  constructor(http: HttpClient, credentials: CredentialLookup) {
+  /** @param privateRealms - As for `tokenEndpoint`. */
+  constructor(http: HttpClient, credentials: CredentialLookup, privateRealms: readonly string[]) {
+    this.#http = http;
     this.#credentials = credentials;
-    this.#tokens = new Tokens(http, credentials);
+    this.#tokens = new Tokens(http, credentials, privateRealms);
   }
 
   /**
@@ -40,25 +51,74 @@ export class Authorizer {
 
   /**
    * The header's value after a 401; undefined if there is nothing else to try.
+   * What was made for the request and refused is not made again, unless the
+   * registry says which scope it lacked.
    *
-   * @param header - The WWW-Authenticate header of the 401.
-   * @param refused - The value that was refused.
    * @throws SealiftError as {@link Tokens.get}.
    */
-  async renewedAuthorization(access: Access, header: string, refused: string | undefined): Promise<string | undefined> {
-    const challenge = chooseChallenge(parseChallenges(header));
+  async renewedAuthorization(access: Access, refusal: Refusal): Promise<string | undefined> {
+    const { header, refused, wasFresh } = refusal;
+    const challenge = chooseChallenge(parseChallenges(header)) ?? (await this.#knownOrAsked(access.host));
     if (challenge === undefined) return undefined;
     this.#challenges.set(access.host.origin, challenge);
+    const isUpgrade = refused !== undefined && this.#upgrades.add(access, challenge);
+    if (wasFresh && !isUpgrade) return undefined;
     const authorization = await this.#respond(challenge, access, refused);
     return authorization === refused ? undefined : authorization;
   }
 
-  async #respond(challenge: Challenge, { host, scopes }: Access, refused?: string): Promise<string | undefined> {
+  /** Whether a registry asked for credentials so far. */
+  wasAsked({ origin }: RegistryHost): boolean {
+    return this.#challenges.has(origin);
+  }
+
+  /**
+   * What to say of the credentials that a registry got and refused; undefined if
+   * it never asked for some.
+   *
+   * @throws SealiftError as the lookup.
+   */
+  async aboutCredentials({ host, repository }: Access): Promise<string | undefined> {
+    if (!this.wasAsked(host)) return undefined;
+    return aboutCredentials(await this.#credentials(credentialHost(host), repository));
+  }
+
+  async #respond(challenge: Challenge, access: Access, refused?: string): Promise<string | undefined> {
+    const { host, repository } = access;
     if (challenge.scheme === "bearer") {
-      return `Bearer ${await this.#tokens.get({ host, challenge, scopes, refused: refused?.replace(/^Bearer /, "") })}`;
+      const scopes = this.#upgrades.scopesOf(access);
+      const token = refused?.replace(/^Bearer /, "");
+      return `Bearer ${await this.#tokens.get({ host, repository, challenge, scopes, refused: token })}`;
     }
-    const credentials = await this.#credentials(host.registry);
-    return credentials && basicAuthorization(credentials);
+    const credentials = await this.#credentials(credentialHost(host), repository);
+    return credentials !== undefined && "password" in credentials ? basicAuthorization(credentials) : undefined;
+  }
+
+  /**
+   * What a registry wants that sent a 401 without saying so, as gcr.io does: what
+   * it wanted before, else what it says at `/v2/`, as containers/image asks
+   * (docker_client.go, setupRequestAuth).
+   */
+  async #knownOrAsked(host: RegistryHost): Promise<Challenge | undefined> {
+    const { origin } = host;
+    const known = this.#challenges.get(origin);
+    if (known !== undefined) return known;
+    const ping = this.#pings.get(origin) ?? this.#ping(host);
+    this.#pings.set(origin, ping);
+    return await ping;
+  }
+
+  async #ping(registry: RegistryHost): Promise<Challenge | undefined> {
+    try {
+      const wanted = `${registry.registry} to say how to log in`;
+      const url = new URL("/v2/", registry.origin);
+      const answer = await this.#http.exchange({ method: "GET", url, registry, wanted });
+      answer.discard();
+      return chooseChallenge(parseChallenges(answer.header("www-authenticate") ?? ""));
+    } catch {
+      // The 401 has come, and says what matters.
+      return undefined;
+    }
   }
 }
 

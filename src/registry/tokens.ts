@@ -1,16 +1,22 @@
-import * as z from "zod";
-import { quote, SealiftError } from "../errors/index.js";
-import { parseJson } from "../oci/index.js";
-import { answerError } from "./answer-error.js";
-import { readBody } from "./body.js";
+import { answerError, type Purpose } from "./answer-error.js";
 import type { Challenge } from "./challenge.js";
-import { basicAuthorization, type CredentialLookup } from "./credentials.js";
-import type { RegistryHost } from "./host.js";
-import type { HttpClient } from "./http.js";
+import {
+  aboutCredentials,
+  basicAuthorization,
+  type CredentialLookup,
+  secretsIn,
+  type UserPassword,
+} from "./credentials/index.js";
+import { credentialHost, type RegistryHost } from "./host.js";
+import type { Answer, HttpClient } from "./http.js";
+import { tokenEndpoint } from "./realm.js";
+import { readTokenAnswer, type Token } from "./token-answer.js";
 
 /** What a token is for. */
 export interface TokenRequest {
   readonly host: RegistryHost;
+  /** Whose credentials are used, where a registry has several; by default, the registry's. */
+  readonly repository?: string | undefined;
   /** A challenge of the scheme Bearer. */
   readonly challenge: Challenge;
   readonly scopes: readonly string[];
@@ -18,52 +24,36 @@ export interface TokenRequest {
   readonly refused?: string | undefined;
 }
 
-interface Token {
-  readonly text: string;
-  /** In milliseconds, as Date.now() gives them. */
-  readonly expires: number;
-}
+// What OAuth2 wants to know of who asks; it is no secret, and no service checks it.
+const CLIENT_ID = "sealift";
 
-// The answer may hold several tokens, each of them short enough for a header,
-// of which servers take 8 to 16 KiB.
-const MAX_ANSWER = 256 * 1024;
-
-// What https://distribution.github.io/distribution/spec/auth/token/ says of
-// expires_in: the default, and the least a client must be able to rely on.
-const MIN_LIFE_S = 60;
-
-// A token that is about to expire might do so before its request arrives.
-const SPARE_LIFE_S = 10;
-
-// The text goes into a header: it must not bring others along.
-const tokenText = z.string().regex(/^[\x21-\x7e]+$/, "expected printable ASCII without spaces");
-
-const answerSchema = z.object({
-  token: tokenText.nullish(),
-  access_token: tokenText.nullish(),
-  expires_in: z.number().nullish(),
-});
+// How token services that know no OAuth2 refuse a POST: GCR with 404, JFrog with
+// 401, Azure with 400 (https://github.com/containerd/containerd/blob/main/core/remotes/docker/authorizer.go).
+const NO_OAUTH2: ReadonlySet<number> = new Set([400, 401, 404]);
 
 /** Gets tokens from the endpoints that challenges name, and keeps them while they are good. */
 export class Tokens {
   readonly #http: HttpClient;
   readonly #credentials: CredentialLookup;
+  readonly #privateRealms: readonly string[];
   // Whoever needs the same token at the same time waits for the same answer.
   readonly #tokens = new Map<string, Promise<Token>>();
 
-  constructor(http: HttpClient, credentials: CredentialLookup) {
+  constructor(http: HttpClient, credentials: CredentialLookup, privateRealms: readonly string[]) {
     this.#http = http;
     this.#credentials = credentials;
+    this.#privateRealms = privateRealms;
   }
 
   /** @throws SealiftError `UNAUTHORIZED`, `DENIED`, `UNREACHABLE`, `REGISTRY_PROTOCOL`, `CONFIG_INVALID`. */
   async get(request: TokenRequest): Promise<string> {
-    const key = [request.host.origin, ...[...request.scopes].sort()].join(" ");
+    const { host, repository, scopes, refused } = request;
+    const key = JSON.stringify([host.origin, repository, [...scopes].sort()]);
     for (;;) {
       const kept = this.#tokens.get(key);
       if (kept === undefined) return (await this.#fetchAndKeep(key, request)).text;
       const { text, expires } = await kept;
-      if (text !== request.refused && Date.now() < expires) return text;
+      if (text !== refused && Date.now() < expires) return text;
       if (this.#tokens.get(key) === kept) this.#tokens.delete(key);
     }
   }
@@ -79,59 +69,88 @@ export class Tokens {
     }
   }
 
-  async #fetch({ host, challenge, scopes }: TokenRequest): Promise<Token> {
-    const url = realmOf(challenge, host);
-    const service = challenge.parameters.get("service");
-    if (service !== undefined) url.searchParams.append("service", service);
-    for (const scope of scopes) url.searchParams.append("scope", scope);
-    const credentials = await this.#credentials(host.registry);
-    const headers = credentials && { authorization: basicAuthorization(credentials) };
-    const wanted = `a token of ${host.registry} for ${scopes.join(" ")}`;
-    // A redirect is not followed: the realm is where credentials go, and no place else.
-    const answer = await this.#http.exchange({ method: "GET", url, wanted, ...(headers && { headers }) });
-    if (answer.status !== 200) throw await answerError(answer, { wanted, registry: host.registry });
-    const stated = parseAnswer(await readBody(answer, MAX_ANSWER));
-    const text = stated?.token ?? stated?.access_token;
-    if (!text) {
-      throw new SealiftError(
-        "REGISTRY_PROTOCOL",
-        `expected ${wanted}, got an answer without token and access_token from ${url.host}`,
-      );
+  async #fetch(request: TokenRequest): Promise<Token> {
+    const { host, repository, challenge, scopes } = request;
+    const credentials = await this.#credentials(credentialHost(host), repository);
+    if (credentials !== undefined && "registryToken" in credentials) {
+      return { text: credentials.registryToken, expires: Number.POSITIVE_INFINITY };
     }
-    const life = Math.max(stated?.expires_in ?? 0, MIN_LIFE_S) - SPARE_LIFE_S;
-    return { text, expires: Date.now() + life * 1000 };
+    const endpoint = {
+      url: tokenEndpoint(challenge, host, this.#privateRealms),
+      registry: host,
+      wanted:
+        scopes.length === 0 ? `a token of ${host.registry}` : `a token of ${host.registry} for ${scopes.join(" ")}`,
+      service: challenge.parameters.get("service"),
+      scopes,
+    };
+    const purpose = {
+      wanted: endpoint.wanted,
+      registry: host.registry,
+      aboutCredentials: aboutCredentials(credentials),
+    };
+    if (credentials === undefined || "password" in credentials) {
+      return await tokenIn(await this.#ask(endpoint, credentials), {
+        ...purpose,
+        secrets: credentials === undefined ? [] : secretsIn(basicAuthorization(credentials)),
+      });
+    }
+    const { username, identityToken } = credentials;
+    const secrets = [identityToken, encodeURIComponent(identityToken)];
+    const answer = await this.#exchangeIdentity(endpoint, identityToken);
+    if (answer.status === 200 || !canBePassword(answer.status, username)) {
+      return await tokenIn(answer, { ...purpose, secrets });
+    }
+    answer.discard();
+    const login = { username: username ?? "", password: identityToken };
+    return await tokenIn(await this.#ask(endpoint, login), {
+      ...purpose,
+      secrets: [...secrets, ...secretsIn(basicAuthorization(login))],
+    });
+  }
+
+  /** The flow of https://distribution.github.io/distribution/spec/auth/token/. */
+  async #ask({ url, registry, service, scopes, wanted }: Endpoint, login: UserPassword | undefined): Promise<Answer> {
+    const asked = new URL(url);
+    if (service !== undefined) asked.searchParams.append("service", service);
+    for (const scope of scopes) asked.searchParams.append("scope", scope);
+    const headers = login && { authorization: basicAuthorization(login) };
+    // A redirect is not followed: the realm is where credentials go, and no place else.
+    return await this.#http.exchange({ method: "GET", url: asked, registry, wanted, ...(headers && { headers }) });
+  }
+
+  /** The flow of https://distribution.github.io/distribution/spec/auth/oauth/. */
+  async #exchangeIdentity(
+    { url, registry, service, scopes, wanted }: Endpoint,
+    identityToken: string,
+  ): Promise<Answer> {
+    const form = new URLSearchParams({
+      grant_type: "refresh_token",
+      refresh_token: identityToken,
+      ...(service !== undefined && { service }),
+      client_id: CLIENT_ID,
+      ...(scopes.length > 0 && { scope: scopes.join(" ") }),
+    });
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    const body = Buffer.from(form.toString());
+    return await this.#http.exchange({ method: "POST", url, registry, wanted, headers, body });
   }
 }
 
-/** What a token endpoint answered, if that can be read. Why it cannot is not said: the words would show the token. */
-function parseAnswer({
-  bytes,
-  isWhole,
-}: {
-  bytes: Uint8Array;
-  isWhole: boolean;
-}): z.infer<typeof answerSchema> | undefined {
-  if (!isWhole) return undefined;
-  try {
-    return parseJson(bytes, answerSchema, "the token answer", "REGISTRY_PROTOCOL");
-  } catch {
-    return undefined;
-  }
+interface Endpoint {
+  readonly url: URL;
+  readonly registry: RegistryHost;
+  /** Completes `expected …` in messages. */
+  readonly wanted: string;
+  readonly service: string | undefined;
+  readonly scopes: readonly string[];
 }
 
-/**
- * The token endpoint. Credentials are sent there, so TLS is demanded of it,
- * unless it is a part of the registry, which is spoken to in the same way anyhow.
- */
-function realmOf({ parameters }: Challenge, { registry, origin }: RegistryHost): URL {
-  const realm = parameters.get("realm") ?? "";
-  const url = URL.canParse(realm) ? new URL(realm) : undefined;
-  if (url?.protocol === "https:" || url?.origin === origin) return url;
-  throw new SealiftError(
-    "REGISTRY_PROTOCOL",
-    `expected ${registry} to name an https URL as its token realm, got ${quote(realm)}`,
-    {
-      hint: "credentials are not sent to a place that anybody can pretend to be: have the registry's token service use TLS",
-    },
-  );
+/** Whether an identity token that was refused in one flow may be taken in the other. */
+function canBePassword(status: number, username: string | undefined): boolean {
+  return NO_OAUTH2.has(status) || (status === 405 && username !== undefined);
+}
+
+async function tokenIn(answer: Answer, purpose: Purpose): Promise<Token> {
+  if (answer.status === 200) return await readTokenAnswer(answer, purpose.wanted);
+  throw await answerError(answer, purpose);
 }

@@ -1,0 +1,28 @@
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+
+/** Docker's configuration: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`. */
+export function dockerConfigPath(env: NodeJS.ProcessEnv): string {
+  return join(env["DOCKER_CONFIG"] || join(homeOf(env), ".docker"), "config.json");
+}
+
+/**
+ * Podman's own files, best first
+ * (https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md).
+ * As with Podman, there are none where DOCKER_CONFIG is set
+ * (https://github.com/containers/common/blob/main/pkg/auth/auth.go, GetDefaultAuthFile).
+ */
+export function podmanAuthPaths(env: NodeJS.ProcessEnv): string[] {
+  if (env["DOCKER_CONFIG"]) return [];
+  const { XDG_RUNTIME_DIR: runtime = "", XDG_CONFIG_HOME: config = "" } = env;
+  const user = process.getuid?.();
+  const perUser = user === undefined ? [] : [join("/run/containers", String(user))];
+  return [
+    ...(isAbsolute(runtime) ? [join(runtime, "containers")] : perUser),
+    join(isAbsolute(config) ? config : join(homeOf(env), ".config"), "containers"),
+  ].map((folder) => join(folder, "auth.json"));
+}
+
+function homeOf(env: NodeJS.ProcessEnv): string {
+  return env["HOME"] || homedir();
+}
