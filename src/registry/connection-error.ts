@@ -1,4 +1,5 @@
 import { quote, SealiftError } from "../errors/index.js";
+import { ProxyFailure } from "./proxy/proxy-failure.js";
 
 /**
  * The error for a request that got no answer, or not the whole of one.
@@ -29,6 +30,7 @@ interface Diagnosis {
 }
 
 function diagnose(cause: unknown): Diagnosis {
+  if (cause instanceof ProxyFailure) return diagnoseProxy(cause);
   const { name, code, message } = firstOf(cause);
   if (code === "ECONNREFUSED") {
     return { isTransient: true, advice: (host) => `check that the registry runs, and the port in ${host}` };
@@ -43,20 +45,53 @@ function diagnose(cause: unknown): Diagnosis {
   if (/wrong version number|packet length too long/i.test(message)) {
     return {
       isTransient: false,
-      advice: (host) => `${host} seems to speak plain HTTP, which is used with loopback hosts only`,
+      advice: (host) => `${host} seems to speak plain HTTP: if it is meant to, add --plain-http`,
+    };
+  }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return {
+      isTransient: false,
+      advice: (host) => `the certificate of ${host} is for other names: use one of them, or have it made anew`,
+    };
+  }
+  if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {
+    return {
+      isTransient: false,
+      advice: (host) => `check this machine's clock; if it is right, have the certificate of ${host} renewed`,
+    };
+  }
+  if (/ALERT_(?:CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA)/.test(code)) {
+    return {
+      isTransient: false,
+      advice: (host) =>
+        `${host} wants a client certificate that it knows: put it into /etc/docker/certs.d/${host} as client.cert and client.key`,
     };
   }
   // https://nodejs.org/docs/latest-v20.x/api/tls.html#x509-certificate-error-codes
   if (/CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)) {
     return {
       isTransient: false,
-      advice: (host) => `if ${host} is signed by an authority of your own, name its certificate in NODE_EXTRA_CA_CERTS`,
+      advice: (host) => `if an authority of your own signed for ${host}, name its certificate with --ca-file`,
     };
   }
   if (name === "HTTPParserError") return { isTransient: false, advice: (host) => `check that ${host} is a registry` };
   // The client was closed: whoever did that wants no other try.
   const isClosed = code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED";
   return { isTransient: !isClosed, advice: () => "check the network, and try again" };
+}
+
+// Most proxies let nobody in who is unknown to them, and nobody out to where they must not go.
+function diagnoseProxy({ status, cause }: ProxyFailure): Diagnosis {
+  if (status === 407) {
+    return {
+      isTransient: false,
+      advice: () => "put the user and the password into HTTPS_PROXY or HTTP_PROXY: http://USER:PASSWORD@HOST:PORT",
+    };
+  }
+  return {
+    isTransient: status === undefined ? diagnose(cause).isTransient : status >= 500,
+    advice: (host) => `check HTTPS_PROXY and HTTP_PROXY; if ${host} needs no proxy, add it to NO_PROXY`,
+  };
 }
 
 function wordsOf(cause: unknown): string {
