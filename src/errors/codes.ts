@@ -39,8 +39,10 @@ const EXIT_CODE_BY_ERROR_CODE = {
   NOT_FOUND: 4,
   /** The registry wants credentials, or refuses those it got. */
   UNAUTHORIZED: 4,
-  /** The registry refuses the request for a reason of its own. */
+  /** The registry refuses the request for a reason of its own, or this machine's configuration blocks it. */
   DENIED: 4,
+  /** The registry counts pulls, and lets no more pass for some hours, or none below `--min-quota`. */
+  PULL_LIMIT: 4,
   /** The registry cannot be reached, or broke the connection. */
   UNREACHABLE: 4,
   /** The registry failed (HTTP 5xx), and went on failing. */

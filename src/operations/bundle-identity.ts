@@ -1,7 +1,10 @@
 import type { BundleIdentity } from "../bundle/format/index.js";
 import { isSealiftError, quote, SealiftError } from "../errors/index.js";
+import { MAX_CONFIG_SIZE, MAX_MANIFEST_SIZE } from "../oci/index.js";
 import type { RandomAccessSource } from "../ports/index.js";
+import { BundleContent } from "./bundle-content.js";
 import { looksLikeBundle, openBundle } from "./open-bundle.js";
+import type { KnownBytes } from "./shared-metadata.js";
 
 // The end of the year 9999: a serial beyond it is no time, and counting on from
 // it would come to an end.
@@ -26,6 +29,8 @@ export function nextIdentity(stream: string, created: Date, replaced: ReplacedBu
 export interface ReplacedBundle {
   readonly serial: number;
   readonly indexDigest: Exclude<BundleIdentity["previous"], null>;
+  /** The verified bytes of a manifest or config; undefined if it has none, or none that are whole. */
+  readonly read: KnownBytes;
 }
 
 /**
@@ -44,11 +49,23 @@ export async function readReplaced(source: RandomAccessSource, path: string): Pr
     });
   }
   try {
-    const { index, indexDigest } = await openBundle(source, { kind: "allow-unsigned" });
+    const bundle = await openBundle(source, { kind: "allow-unsigned" });
+    const { indexDigest, index } = bundle;
     const { serial } = index.identity;
-    return serial < MAX_SERIAL ? { serial, indexDigest } : undefined;
+    return serial < MAX_SERIAL ? { serial, indexDigest, read: readerOf(new BundleContent(bundle)) } : undefined;
   } catch (error) {
     if (isSealiftError(error, "BUNDLE_INVALID")) return undefined;
     throw error;
   }
+}
+
+// Whoever made the bundle, bytes that have their digest are the registry's.
+function readerOf(content: BundleContent): KnownBytes {
+  return async (descriptor) => {
+    if (!content.holds(descriptor)) return undefined;
+    return await content.read(descriptor, Math.max(MAX_MANIFEST_SIZE, MAX_CONFIG_SIZE)).catch((error: unknown) => {
+      if (isSealiftError(error)) return undefined;
+      throw error;
+    });
+  };
 }

@@ -8,61 +8,167 @@ import type { Remote } from "./remote.js";
 
 /** `ImageSource.fetchBlob` of a repository. */
 export async function fetchBlob(remote: Remote, descriptor: Descriptor, take: TakeChunk, op?: Op): Promise<void> {
-  await remote.retry(async () => {
-    const answer = await openBlob(remote, descriptor, op);
-    await receive(remote, descriptor, answer, take);
-  }, op);
-}
-
-async function openBlob(remote: Remote, { digest, size }: Descriptor, op: Op | undefined): Promise<Answer> {
-  const wanted = `blob ${digest} of ${remote.name}`;
-  const answer = await remote.requestOnce({
-    method: "GET",
-    url: remote.url(`blobs/${digest}`),
-    wanted,
-    statuses: [200],
-    isBlob: true,
-    op,
-  });
-  const length = answer.header("content-length");
-  if (length === undefined || Number(length) === size) return answer;
-  answer.body.destroy();
-  throw new SealiftError(
-    "SIZE_MISMATCH",
-    `expected ${size} bytes for ${wanted}, got an answer of ${length} bytes from ${answer.url.host}`,
-    {
-      hint: "the manifest or the registry states a wrong size: check the image with whoever built it",
-    },
-  );
-}
-
-/** Gives what comes to `take`, and hashes it; fails unless it is what the descriptor says. */
-async function receive(remote: Remote, descriptor: Descriptor, answer: Answer, take: TakeChunk): Promise<void> {
-  const hash = remote.hashThread.begin(digestAlgorithm(descriptor.digest), descriptor.size);
+  const download = new BlobDownload(remote, descriptor, take, op);
   try {
-    const received = await pour(remote, descriptor, answer, take, hash);
-    if (received !== descriptor.size) throw blobSizeError(descriptor, remote.name, String(received));
-    const came = await hash.digest();
-    if (came !== descriptor.digest) throw blobDigestError(descriptor, remote.name, came);
+    await remote.retry(
+      () => download.proceed(),
+      op,
+      () => download.hasProgressed,
+    );
   } finally {
-    hash.abandon();
+    download.abandon();
   }
 }
 
-async function pour(
-  remote: Remote,
-  descriptor: Descriptor,
-  answer: Answer,
-  take: TakeChunk,
-  hash: BlobHash,
-): Promise<number> {
-  let received = 0;
-  await pourBody(answer, async (chunk) => {
-    const position = received;
-    received += chunk.length;
-    if (received > descriptor.size) throw blobSizeError(descriptor, remote.name, `at least ${received}`);
-    await take(chunk, position);
-    await hash.update(chunk);
-  });
-  return received;
+// What a try must bring to count as progress: what the slowest line that is
+// borne brings in a minute. A server that sends a byte and breaks off is given up.
+const MIN_PROGRESS = 64 * 1024;
+
+/**
+ * A blob on its way, over as many answers as that takes.
+ *
+ * A download that broke goes on where it ended, if the server can do that, and
+ * with the hash of what has come. Every try begins at the registry: where that
+ * redirected to, with a signature that expires, is never kept.
+ *
+ * Once a server did not go on where it should have, or what it sent in pieces
+ * did not have the digest, nothing is resumed any more, and no try counts as
+ * progress: so there is an end to it, whatever the server does.
+ */
+class BlobDownload {
+  readonly #remote: Remote;
+  readonly #descriptor: Descriptor;
+  readonly #take: TakeChunk;
+  readonly #op: Op | undefined;
+  #hash: BlobHash;
+  #position = 0;
+  /** Where the last try began. */
+  #start = 0;
+  #isResumable = true;
+  /** Whether what has come is from more than one answer. */
+  #isPieced = false;
+
+  constructor(remote: Remote, descriptor: Descriptor, take: TakeChunk, op: Op | undefined) {
+    this.#remote = remote;
+    this.#descriptor = descriptor;
+    this.#take = take;
+    this.#op = op;
+    this.#hash = this.#newHash();
+  }
+
+  /** Whether the last try brought bytes that the next one need not fetch again. */
+  get hasProgressed(): boolean {
+    return this.#isResumable && this.#position - this.#start >= MIN_PROGRESS;
+  }
+
+  /** Fetches what is missing; fails unless all of it is what the descriptor says. */
+  async proceed(): Promise<void> {
+    await this.#receive();
+    let wrong = await this.#verify();
+    if (wrong !== undefined && this.#isPieced) {
+      // Something on the way may have mixed two versions of a file: that shows only in the whole.
+      this.#beginAgain();
+      await this.#receive();
+      wrong = await this.#verify();
+    }
+    if (wrong !== undefined) throw wrong;
+  }
+
+  abandon(): void {
+    this.#hash.abandon();
+  }
+
+  async #receive(): Promise<void> {
+    const { size } = this.#descriptor;
+    // The last try may have broken after the last byte.
+    if (this.#position === size && size > 0) return;
+    this.#start = this.#position;
+    const answer = await this.#open();
+    await pourBody(answer, async (chunk) => {
+      const end = this.#position + chunk.length;
+      if (end > size) throw blobSizeError(this.#descriptor, this.#remote.name, `at least ${end}`);
+      await this.#take(chunk, this.#position);
+      await this.#hash.update(chunk);
+      this.#position = end;
+    });
+  }
+
+  async #verify(): Promise<SealiftError | undefined> {
+    const { digest, size } = this.#descriptor;
+    if (this.#position !== size) return blobSizeError(this.#descriptor, this.#remote.name, String(this.#position));
+    const came = await this.#hash.digest();
+    return came === digest ? undefined : blobDigestError(this.#descriptor, this.#remote.name, came);
+  }
+
+  #beginAgain(): void {
+    this.#hash.abandon();
+    this.#hash = this.#newHash();
+    this.#position = this.#start = 0;
+    this.#isResumable = this.#isPieced = false;
+  }
+
+  #newHash(): BlobHash {
+    return this.#remote.hashThread.begin(digestAlgorithm(this.#descriptor.digest), this.#descriptor.size);
+  }
+
+  /** An answer whose body goes on where this download ended. */
+  async #open(): Promise<Answer> {
+    if (this.#position > 0 && !this.#isResumable) this.#beginAgain();
+    if (this.#position === 0) return this.#checked(await this.#request([200]));
+    const answer = await this.#request([200, 206, 416], { range: `bytes=${this.#position}-` });
+    if (this.#isRest(answer)) {
+      this.#isPieced = true;
+      return answer;
+    }
+    this.#beginAgain();
+    if (answer.status === 200) return this.#checked(answer);
+    // It may be large, and nobody wants it.
+    answer.body.destroy();
+    return this.#checked(await this.#request([200]));
+  }
+
+  async #request(statuses: readonly number[], headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return await this.#remote.requestOnce({
+      method: "GET",
+      url: this.#remote.url(`blobs/${this.#descriptor.digest}`),
+      wanted: this.#wanted,
+      statuses,
+      headers,
+      isBlob: true,
+      op: this.#op,
+    });
+  }
+
+  /** Whether an answer is all that is missing, and nothing else (RFC 9110 section 14.4). */
+  #isRest(answer: Answer): boolean {
+    const { size } = this.#descriptor;
+    const start = this.#position;
+    const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(answer.header("content-range") ?? "") ?? [];
+    return (
+      answer.status === 206 &&
+      Number(first) === start &&
+      Number(last) === size - 1 &&
+      (total === "*" || Number(total) === size) &&
+      Number(answer.header("content-length") ?? size - start) === size - start
+    );
+  }
+
+  /** Passes on an answer that may be the whole blob, and refuses one that cannot be. */
+  #checked(answer: Answer): Answer {
+    const { size } = this.#descriptor;
+    const length = answer.header("content-length");
+    if (length === undefined || Number(length) === size) return answer;
+    answer.body.destroy();
+    throw new SealiftError(
+      "SIZE_MISMATCH",
+      `expected ${size} bytes for ${this.#wanted}, got an answer of ${length} bytes from ${answer.url.host}`,
+      {
+        hint: "the manifest or the registry states a wrong size: check the image with whoever built it",
+      },
+    );
+  }
+
+  get #wanted(): string {
+    return `blob ${this.#descriptor.digest} of ${this.#remote.name}`;
+  }
 }

@@ -47,25 +47,26 @@ export async function resolve(remote: Remote, reference: Reference, op?: Op): Pr
   const head = await remote.request({ ...call, method: "HEAD" }).catch(giveUpUnlessGetMayDo);
   head?.discard();
   const stated = head && statedDescriptor(head, digest);
-  const descriptor = stated ?? (await readDescriptor(await remote.request({ ...call, method: "GET" }), wanted, digest));
+  const descriptor =
+    stated ??
+    (await remote.requestAndRead({ ...call, method: "GET" }, (answer) => readDescriptor(answer, wanted, digest)));
   assertCarried(descriptor, wanted);
   return descriptor;
 }
 
 /** `ImageSource.fetchManifest` of a repository. */
 export async function fetchManifest(remote: Remote, descriptor: Descriptor, op?: Op): Promise<RawManifest> {
-  const { digest, size, mediaType } = descriptor;
+  const { digest } = descriptor;
   const wanted = `manifest ${digest} of ${remote.name}`;
   assertCarried(descriptor, wanted);
   const url = remote.url(`manifests/${digest}`);
-  const answer = await remote.request({
-    method: "GET",
-    url,
-    wanted,
-    headers: { accept: ACCEPTED_MANIFESTS },
-    statuses: [200],
-    op,
-  });
+  const headers = { accept: ACCEPTED_MANIFESTS };
+  const call = { method: "GET", url, wanted, headers, statuses: [200], op } as const;
+  return await remote.requestAndRead(call, (answer) => readManifest(answer, descriptor, wanted));
+}
+
+async function readManifest(answer: Answer, descriptor: Descriptor, wanted: string): Promise<RawManifest> {
+  const { digest, size, mediaType } = descriptor;
   const stated = mediaTypeOf(answer);
   if (stated !== undefined && stated !== mediaType) {
     answer.discard();

@@ -1,5 +1,5 @@
 import { isSealiftError } from "../errors/index.js";
-import { refusingAnswer } from "./answer-error.js";
+import { type RefusingAnswer, refusingAnswer } from "./answer-error.js";
 import { isTransientConnectionError } from "./connection-error.js";
 
 /**
@@ -8,12 +8,14 @@ import { isTransientConnectionError } from "./connection-error.js";
  */
 export function minRetryDelay(error: unknown): number | undefined {
   const answer = refusingAnswer(error);
-  if (answer !== undefined) return isTransientStatus(answer.status) ? answer.retryAfter : undefined;
+  if (answer !== undefined) return isTransient(answer) ? answer.retryAfter : undefined;
   return isSealiftError(error, "UNREACHABLE") && isTransientConnectionError(error.cause) ? 0 : undefined;
 }
 
 // 499 and 522 come from nginx and from Cloudflare, when a connection behind
-// them was lost. 501 says that the method will never be known.
-function isTransientStatus(status: number): boolean {
-  return status === 408 || status === 429 || status === 499 || (status >= 500 && status !== 501);
+// them was lost. 501 says that the method will never be known. Of the two kinds
+// of 429, one goes by in seconds, and the other in hours.
+function isTransient({ status, isPullLimit }: RefusingAnswer): boolean {
+  if (status === 429) return !isPullLimit;
+  return status === 408 || status === 499 || (status >= 500 && status !== 501);
 }

@@ -20,6 +20,7 @@ const CONTRACT: Record<ErrorCode, number> = {
   NOT_FOUND: 4,
   UNAUTHORIZED: 4,
   DENIED: 4,
+  PULL_LIMIT: 4,
   UNREACHABLE: 4,
   REGISTRY_FAILED: 4,
   REGISTRY_PROTOCOL: 4,

@@ -32,13 +32,13 @@ describe("trying again", () => {
     expect(waits).toHaveLength(2);
   });
 
-  test("ends after three times", async () => {
+  test("ends after six times", async () => {
     const app = await given({ unavailable: 9 });
     await expect(fetchBytes(app, LAYER.descriptor)).rejects.toMatchObject({
       code: "REGISTRY_FAILED",
       message: containing("got 503 Service Unavailable from 127.0.0.1"),
     });
-    expect(registry.requests).toHaveLength(3);
+    expect(registry.requests).toHaveLength(6);
   });
 
   test("waits as long as the registry asks", async () => {
@@ -61,12 +61,37 @@ describe("trying again", () => {
     expect(waits[0]).toBeLessThanOrEqual(500);
   });
 
+  test.each(["-5", "985.86µs", "1e9", "5, 7", "2099-01-01", "Thu, 01 Jan 1970 00:00:00 GMT"])(
+    "does not wait for %j, which is no time to come",
+    async (retryAfter) => {
+      const app = await given({ rateLimited: { times: 1, retryAfter: Buffer.from(retryAfter).toString("latin1") } });
+      await app.fetchManifest(MANIFEST.descriptor);
+      expect(waits[0]).toBeLessThanOrEqual(500);
+    },
+  );
+
+  test.each([
+    ["a year", "31536000", "365 days"],
+    ["a number without an end", "9".repeat(300), "days"],
+    ["a date in a year", new Date(Date.now() + 365 * 86_400_000).toUTCString(), "365 days"],
+    ["ten minutes", "600", "10 min"],
+  ])("does not even begin to wait for %s, and says what was asked", async (_what, retryAfter, span) => {
+    const app = await given({ rateLimited: { times: 1, retryAfter } });
+    await expect(app.fetchManifest(MANIFEST.descriptor)).rejects.toMatchObject({
+      code: "DENIED",
+      message: containing("429 Too Many Requests"),
+      hint: containing(span),
+    });
+    expect(waits).toEqual([]);
+    expect(registry.requests).toHaveLength(1);
+  });
+
   test("a limit that stays is an error with advice", async () => {
     const app = await given({ rateLimited: { times: 9, retryAfter: "1" } });
     await expect(app.fetchManifest(MANIFEST.descriptor)).rejects.toMatchObject({
       code: "DENIED",
       message: containing("429 Too Many Requests"),
-      hint: containing("docker login"),
+      hint: containing("sealift login"),
     });
   });
 
@@ -117,7 +142,7 @@ describe("no answer", () => {
       message: containing("ECONNREFUSED"),
       hint: containing("check that the registry runs"),
     });
-    expect(waits).toHaveLength(2);
+    expect(waits).toHaveLength(5);
   });
 
   test("from a registry without TLS that is asked with it", async () => {
