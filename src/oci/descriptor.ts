@@ -34,8 +34,8 @@ const MEDIA_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0
 /** A media type, as a schema. */
 export const mediaTypeSchema = z.string().regex(MEDIA_TYPE, "expected a media type such as application/json");
 
-// One problem for the whole, however many values are bad: see listOf.
-const annotationsSchema = z.custom<Record<string, string>>(isStringMap, {
+/** Annotations, as a schema. One problem for the whole, however many values are bad: see listOf. */
+export const annotationsSchema = z.custom<Record<string, string>>(isStringMap, {
   error: "expected an object whose values are strings",
 });
 

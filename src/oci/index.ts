@@ -34,5 +34,13 @@ export {
   MANIFEST_MEDIA_TYPES,
   MEDIA_TYPE,
 } from "./media-types.js";
+export { attachmentTags, parseReferrer, type ReferrerStatement, referrersTag } from "./referrer.js";
 export { formatPlatform, isUnknownPlatform, type Platform, parsePlatform, platformMatches } from "./platform.js";
-export { formatReference, formatRepository, parseDestination, parseReference, type Reference } from "./reference.js";
+export {
+  formatReference,
+  formatRepository,
+  isTag,
+  parseDestination,
+  parseReference,
+  type Reference,
+} from "./reference.js";

@@ -9,8 +9,12 @@ import {
   MAX_MANIFEST_SIZE,
   type RawManifest,
 } from "../oci/index.js";
-import { type GraphReader, type ImageGraph, walkImage } from "./image-graph.js";
+import type { WalkedImage } from "./documents.js";
+import { ALL_CHILDREN, walkImage } from "./image-graph.js";
+import { MetadataReader, type MetadataSource } from "./metadata-reader.js";
 import type { OpenBundle } from "./open-bundle.js";
+import { graphsOf } from "./referrer-graph.js";
+import { walkReferrers } from "./verify-referrers.js";
 
 /** The entries of a bundle by digest, with the small ones read and verified on demand. */
 export class BundleContent {
@@ -59,19 +63,20 @@ export class BundleContent {
   }
 
   /**
-   * All that an image of the bundle consists of. What the index states as
-   * omitted is not looked for; anything else must be there.
+   * All that an image of the bundle consists of, and what refers to it. What the
+   * index states as omitted is not looked for; anything else must be there.
    *
    * @throws SealiftError `BUNDLE_INVALID`, `SIZE_MISMATCH`, `DIGEST_MISMATCH`,
    * `MANIFEST_INVALID`, `UNSUPPORTED_MANIFEST`, `MEDIUM_FAILED`.
    */
-  async graphOf(image: BundleImage): Promise<ImageGraph> {
+  async walk(image: BundleImage): Promise<WalkedImage> {
     const omitted = new Set(image.omitted.map(({ descriptor }) => descriptor.digest));
-    const graph = await walkImage(image.root, this.#reader, (children) =>
-      children.filter(({ descriptor }) => !omitted.has(descriptor.digest)),
-    );
-    for (const blob of graph.blobs) this.locate(blob);
-    const unstated = graph.foreignLayers.find(({ digest }) => !omitted.has(digest));
+    const metadata = new MetadataReader(this.#source);
+    const graph = await walkImage(image.root, metadata, ALL_CHILDREN, omitted);
+    const walked = { image, graph, referrers: await walkReferrers(image, graph, metadata) };
+    const graphs = graphsOf(walked);
+    for (const blob of graphs.flatMap(({ blobs }) => blobs)) this.locate(blob);
+    const unstated = graphs.flatMap(({ foreignLayers }) => foreignLayers).find(({ digest }) => !omitted.has(digest));
     if (unstated !== undefined) {
       throw new SealiftError(
         "BUNDLE_INVALID",
@@ -81,7 +86,7 @@ export class BundleContent {
         },
       );
     }
-    return graph;
+    return walked;
   }
 
   /** The verified bytes of a small entry. */
@@ -99,7 +104,7 @@ export class BundleContent {
     return bytes;
   }
 
-  readonly #reader: GraphReader = {
+  readonly #source: MetadataSource = {
     manifest: async (descriptor): Promise<RawManifest> => ({
       descriptor,
       bytes: await this.read(descriptor, MAX_MANIFEST_SIZE),

@@ -6,12 +6,14 @@ import {
   blobPath,
   FORMAT_VERSION,
   type Omission,
+  referrerKey,
 } from "../bundle/format/index.js";
 import { type Descriptor, type Digest, digestOf, formatPlatform, isUnknownPlatform } from "../oci/index.js";
 import type { ImageSource } from "../ports/index.js";
 import type { CollectedImage, Collection } from "./collect-images.js";
 import { encodeDocuments } from "./documents.js";
-import { SizeLedger } from "./image-graph.js";
+import { SizeLedger } from "./metadata-reader.js";
+import { graphsOf } from "./referrer-graph.js";
 
 /** A bundle before its first layer is downloaded: all that will be in it is known. */
 export interface BundleDraft {
@@ -37,7 +39,7 @@ export interface Download {
  */
 export function draftBundle(collection: Collection, identity: BundleIdentity, keyId: string): BundleDraft {
   const collected = collection.images.toSorted((a, b) => compare(a.name, b.name));
-  const walked = collected.map((image) => ({ image: describeImage(image), graph: image.graph }));
+  const walked = collected.map((image) => ({ ...image, image: describeImage(image) }));
   const images = walked.map(({ image }) => image);
   const documents = encodeDocuments(walked);
   const known = new Map(documents);
@@ -50,7 +52,8 @@ export function draftBundle(collection: Collection, identity: BundleIdentity, ke
     sizes.note(descriptor);
     entries.set(digest, { path: blobPath(digest), digest, size });
   };
-  for (const { graph, source } of collected) {
+  const graphs = collected.flatMap((image) => graphsOf(image).map((graph) => ({ graph, source: image.source })));
+  for (const { graph, source } of graphs) {
     for (const { descriptor, bytes } of graph.manifests) {
       addEntry(metadata, descriptor);
       known.set(blobPath(descriptor.digest), bytes);
@@ -73,15 +76,20 @@ export function draftBundle(collection: Collection, identity: BundleIdentity, ke
   return { index: { formatVersion: FORMAT_VERSION, identity, keyId, images, entries }, known, downloads };
 }
 
-function describeImage({ requested, name, repository, graph }: CollectedImage): BundleImage {
+function describeImage(collected: CollectedImage): BundleImage {
+  const { requested, name, repository, graph } = collected;
   const { mediaType, digest, size } = graph.root;
   const platforms = graph.platformManifests.flatMap(({ platform }) =>
     platform === undefined || isUnknownPlatform(platform) ? [] : formatPlatform(platform),
   );
+  const foreignLayers = new Map(
+    graphsOf(collected).flatMap((part) => part.foreignLayers.map((layer) => [layer.digest, layer] as const)),
+  );
   const omitted: Omission[] = [
     ...graph.omittedManifests.map((descriptor) => ({ descriptor, reason: "platform" as const })),
-    ...graph.foreignLayers.map((descriptor) => ({ descriptor, reason: "foreign-layer" as const })),
+    ...[...foreignLayers.values()].map((descriptor) => ({ descriptor, reason: "foreign-layer" as const })),
   ];
+  const referrers = new Map(collected.referrers.map(({ referrer }) => [referrerKey(referrer), referrer]));
   return {
     name,
     requested,
@@ -89,7 +97,12 @@ function describeImage({ requested, name, repository, graph }: CollectedImage): 
     root: { mediaType, digest, size },
     platforms: [...new Set(platforms)],
     omitted,
+    ...(referrers.size === 0 ? {} : { referrers: sortedByKey(referrers) }),
   };
+}
+
+function sortedByKey<T>(items: ReadonlyMap<string, T>): T[] {
+  return [...items].sort(([a], [b]) => compare(a, b)).map(([, item]) => item);
 }
 
 function sorted(entries: Iterable<BundleEntry>): BundleEntry[] {

@@ -1,46 +1,35 @@
 import { isSealiftError, SealiftError } from "../errors/index.js";
-import {
-  type Descriptor,
-  type Digest,
-  formatReference,
-  formatRepository,
-  MAX_CONFIG_SIZE,
-  parseReference,
-  type RawManifest,
-  type Reference,
-  shortDigest,
-} from "../oci/index.js";
-import type { EventListener, ImageSource, Op } from "../ports/index.js";
+import { type Digest, formatRepository, type Reference, shortDigest } from "../oci/index.js";
+import { type EventListener, type ImageSource, isMirroredSource } from "../ports/index.js";
+import { collectReferrers, ownAttestations } from "./collect-referrers.js";
+import { type ExpandOptions, expandImages, type ImageFailure, type ImageRequest } from "./expand-images.js";
 import { type ImageGraph, walkImage } from "./image-graph.js";
+import { MetadataReader } from "./metadata-reader.js";
 import { assertPlatforms, type PlatformChoice, selectPlatforms } from "./platform-selection.js";
-import { readBlob } from "./read-blob.js";
+import type { WalkedReferrer } from "./referrer-graph.js";
 import { runAll } from "./run-all.js";
+import { type KnownBytes, SharedMetadata } from "./shared-metadata.js";
 
 /** An image that was asked for, resolved and walked. */
 export interface CollectedImage {
   readonly requested: string;
   /** The reference it is bundled under: with its tag, or with its digest if it has no tag. */
   readonly name: string;
-  /** Registry and repository. */
+  /** The registry and repository that gave the root manifest: a mirror's, if one did. */
   readonly repository: string;
   readonly source: ImageSource;
   readonly graph: ImageGraph;
-}
-
-/** An image that was asked for and could not be had; the others go on. */
-export interface ImageFailure {
-  readonly requested: string;
-  readonly error: SealiftError;
+  /** Signatures, attestations and SBOMs; BuildKit's attestations are in the graph as well. */
+  readonly referrers: readonly WalkedReferrer[];
 }
 
 /** What collecting needs. */
-export interface CollectOptions extends Op {
-  readonly images: readonly string[];
+export interface CollectOptions extends ExpandOptions {
   readonly platforms: PlatformChoice;
-  /** How many images are looked at at the same time. */
-  readonly concurrency: number;
-  readonly openSource: (reference: Reference) => Promise<ImageSource>;
-  readonly onEvent: EventListener;
+  /** Whether what refers to an image comes with it, wherever it is not a part of the image itself. */
+  readonly referrers: boolean;
+  /** The verified bytes of manifests and configs that are at hand, so that no registry counts a pull for them. */
+  readonly known?: KnownBytes | undefined;
 }
 
 /** What collecting found. */
@@ -52,88 +41,66 @@ export interface Collection {
 }
 
 /**
- * Resolves each reference once, and reads all manifests below it.
+ * Resolves each image once, and reads all manifests below it.
  *
- * @throws SealiftError `REFERENCE_INVALID`, `USAGE` (one name for two images),
- * and every integrity error: a registry that sends wrong bytes ends the whole run.
+ * @throws SealiftError as `expandImages`, and every integrity error: a registry
+ * that sends wrong bytes ends the whole run.
  */
 export async function collectImages(options: CollectOptions): Promise<Collection> {
-  const requests = parseRequests(options.images);
-  const manifests = new Map<Digest, RawManifest>();
-  const configs = new Map<Digest, Uint8Array>();
+  const { requests, failures } = await expandImages(options);
+  const count = requests.length === 1 ? "1 image" : `${requests.length} images`;
+  if (requests.length > 0) options.onEvent({ type: "step", text: `Reading the manifests of ${count}` });
+  const shared = new SharedMetadata(options.known);
   const outcomes: (CollectedImage | ImageFailure)[] = [];
   await runAll([...requests.entries()], options.concurrency, options.signal, async ([position, request], signal) => {
-    outcomes[position] = await collectOrFail(request, { ...options, signal }, manifests, configs);
+    outcomes[position] = await collectOrFail(request, { ...options, signal }, shared);
   });
   return {
     images: outcomes.filter((outcome) => "graph" in outcome),
-    failures: outcomes.filter((outcome) => "error" in outcome),
-    configs,
+    failures: [...failures, ...outcomes.filter((outcome) => "error" in outcome)],
+    configs: shared.configs,
   };
 }
 
-interface Request {
-  readonly requested: string;
-  readonly reference: Reference;
-  readonly name: string;
-}
-
-function parseRequests(images: readonly string[]): Request[] {
-  const requests = new Map<string, Request>();
-  for (const requested of images) {
-    const reference = parseReference(requested);
-    const { registry, repository, tag, digest } = reference;
-    const name = formatReference(tag === undefined ? reference : { registry, repository, tag });
-    const other = requests.get(name);
-    if (other !== undefined && other.reference.digest !== digest) {
-      throw new SealiftError("USAGE", `expected one image for ${name}, got ${other.requested} and ${requested}`, {
-        hint: "leave one of them out, or give them different tags at their registry",
-      });
-    }
-    requests.set(name, { requested, reference, name });
-  }
-  return [...requests.values()];
-}
-
 async function collectOrFail(
-  request: Request,
+  request: ImageRequest,
   options: CollectOptions,
-  manifests: Map<Digest, RawManifest>,
-  configs: Map<Digest, Uint8Array>,
+  shared: SharedMetadata,
 ): Promise<CollectedImage | ImageFailure> {
   try {
-    return await collect(request, options, manifests, configs);
+    return await collect(request, options, shared);
   } catch (error) {
     options.signal?.throwIfAborted();
     if (!isSealiftError(error) || error.exitCode !== 4) throw error;
-    return { requested: request.requested, error };
+    return { requested: request.requested, error: request.pinnedBy === "lock" ? lockedError(error) : error };
   }
 }
 
 async function collect(
-  { requested, reference, name }: Request,
+  { requested, reference, name, pinnedBy }: ImageRequest,
   options: CollectOptions,
-  manifests: Map<Digest, RawManifest>,
-  configs: Map<Digest, Uint8Array>,
+  shared: SharedMetadata,
 ): Promise<CollectedImage> {
   const op = options.signal === undefined ? {} : { signal: options.signal };
   const source = await options.openSource(reference);
   const root = await source.resolve(reference, op);
-  const reader = {
-    manifest: (descriptor: Descriptor) => once(manifests, descriptor, () => source.fetchManifest(descriptor, op)),
-    config: (descriptor: Descriptor) =>
-      once(configs, descriptor, () => readBlob(source, descriptor, MAX_CONFIG_SIZE, op)),
-  };
-  const graph = await walkImage(root, reader, selectPlatforms(options.platforms));
+  const metadata = new MetadataReader(shared.from(source, op));
+  const graph = await walkImage(root, metadata, selectPlatforms(options.platforms));
   assertPlatforms(name, options.platforms, graph);
   warn(reference, name, graph, options.onEvent);
-  return { requested, name, repository: formatRepository(reference), source, graph };
+  const own = await ownAttestations(graph, metadata);
+  const { onEvent } = options;
+  const found = options.referrers ? await collectReferrers({ name, graph, source, metadata, onEvent, op }) : [];
+  if (pinnedBy === undefined) options.lock?.lockImage(name, root.digest);
+  const repository = (isMirroredSource(source) ? source.giverOf(root) : undefined) ?? formatRepository(reference);
+  return { requested, name, repository, source, graph, referrers: [...own, ...found] };
 }
 
-async function once<T>(known: Map<Digest, T>, { digest }: Descriptor, fetch: () => Promise<T>): Promise<T> {
-  const value = known.get(digest) ?? (await fetch());
-  known.set(digest, value);
-  return value;
+// A registry forgets what no tag names any more.
+function lockedError(error: SealiftError): SealiftError {
+  if (error.code !== "NOT_FOUND") return error;
+  const hint = "the lock names this digest: delete its entry to take what the tag means now";
+  return new SealiftError("NOT_FOUND", error.message, { hint, cause: error });
 }
 
 function warn(reference: Reference, name: string, graph: ImageGraph, onEvent: EventListener): void {

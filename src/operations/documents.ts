@@ -14,12 +14,18 @@ import { SealiftError } from "../errors/index.js";
 import { digestOf, isForeignLayerMediaType } from "../oci/index.js";
 import type { ImageGraph } from "./image-graph.js";
 import type { OpenBundle } from "./open-bundle.js";
+import type { WalkedReferrer } from "./referrer-graph.js";
 
-/** An image with all that it consists of. */
+/** An image with all that it consists of, and what refers to it. */
 export interface WalkedImage {
   readonly image: BundleImage;
   readonly graph: ImageGraph;
+  /** Each after what it is about. */
+  readonly referrers: readonly WalkedReferrer[];
 }
+
+// What refers to an image is no image: other readers find it where the image's root is.
+type NamedGraph = Omit<WalkedImage, "referrers">;
 
 /**
  * The files that name the images for other readers, by path, in the order of the
@@ -27,7 +33,7 @@ export interface WalkedImage {
  *
  * @param images - In the order of the index.
  */
-export function encodeDocuments(images: readonly WalkedImage[]): ReadonlyMap<string, Uint8Array> {
+export function encodeDocuments(images: readonly NamedGraph[]): ReadonlyMap<string, Uint8Array> {
   return new Map([
     [OCI_LAYOUT_PATH, encodeOciLayout()],
     [OCI_INDEX_PATH, encodeOciIndex(images.map(({ image }) => image))],
@@ -74,7 +80,7 @@ export function assertDocuments({ layout }: OpenBundle, images: readonly WalkedI
  * load it. A manifest with a layer that is left out would break the load of all
  * the others.
  */
-function loadableImage({ image, graph }: WalkedImage): LoadableImage[] {
+function loadableImage({ image, graph }: NamedGraph): LoadableImage[] {
   const candidates = graph.platformManifests.flatMap(({ manifest, platform }) => {
     const isWhole = !manifest.layers.some(({ mediaType }) => isForeignLayerMediaType(mediaType));
     return platform === undefined || !isWhole ? [] : [{ platform, config: manifest.config, layers: manifest.layers }];

@@ -13,8 +13,9 @@ import { type Digest, digestOf } from "../oci/index.js";
 import type { EventListener, RandomAccessSink, Signer } from "../ports/index.js";
 import { sigstoreBundle } from "../signing/index.js";
 import { type BundleDraft, type Download, draftBundle } from "./bundle-draft.js";
-import { type CollectOptions, collectImages, type ImageFailure } from "./collect-images.js";
+import { type CollectOptions, collectImages } from "./collect-images.js";
 import { documentWarnings } from "./documents.js";
+import type { ImageFailure } from "./expand-images.js";
 import { runAll } from "./run-all.js";
 
 /** What an export needs. */
@@ -48,10 +49,6 @@ export interface ExportResult {
  * result, unless there is no other.
  */
 export async function exportImages(options: ExportOptions): Promise<ExportResult> {
-  options.onEvent({
-    type: "step",
-    text: `Reading the manifests of ${options.images.length === 1 ? "1 image" : `${options.images.length} images`}`,
-  });
   const { collection, signer } = await collectAndOpen(options);
   const [firstFailure] = collection.failures;
   if (firstFailure !== undefined && collection.images.length === 0) throw firstFailure.error;

@@ -137,7 +137,7 @@ async function bring(
 function planTasks(targets: readonly ImportTarget[], content: BundleContent): BlobTask[] {
   const tasks = new Map<Digest, { descriptor: Descriptor; targets: Map<TargetRepository, ImportTarget[]> }>();
   for (const target of targets) {
-    for (const descriptor of target.graph.blobs) {
+    for (const descriptor of target.blobs) {
       const task = tasks.get(descriptor.digest) ?? { descriptor, targets: new Map<TargetRepository, ImportTarget[]>() };
       tasks.set(descriptor.digest, task);
       const images = task.targets.get(target.repository) ?? [];

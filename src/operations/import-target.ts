@@ -1,8 +1,9 @@
 import { isSealiftError, type SealiftError } from "../errors/index.js";
-import { formatRepository, type Reference } from "../oci/index.js";
+import { type Descriptor, formatRepository, type Reference } from "../oci/index.js";
 import type { ImageDestination } from "../ports/index.js";
 import type { RoutedImage } from "./destination.js";
 import type { ImageGraph } from "./image-graph.js";
+import { graphsOf, type WalkedReferrer } from "./referrer-graph.js";
 
 /** A repository on the far side. */
 export interface TargetRepository {
@@ -11,17 +12,33 @@ export interface TargetRepository {
   readonly destination: ImageDestination;
 }
 
-/** An image on its way to its repository; it fails alone, and the others go on. */
-export class ImportTarget {
+/** What goes where. */
+interface RoutedGraph {
   readonly routed: RoutedImage;
   readonly graph: ImageGraph;
+  /** Each after what it is about. */
+  readonly referrers: readonly WalkedReferrer[];
+}
+
+/** An image on its way to its repository; it fails alone, and the others go on. */
+export class ImportTarget implements RoutedGraph {
+  readonly routed: RoutedImage;
+  readonly graph: ImageGraph;
+  readonly referrers: readonly WalkedReferrer[];
   readonly repository: TargetRepository;
   #failure: SealiftError | undefined;
 
-  constructor(routed: RoutedImage, graph: ImageGraph, repository: TargetRepository) {
+  constructor({ routed, graph, referrers }: RoutedGraph, repository: TargetRepository) {
     this.routed = routed;
     this.graph = graph;
+    this.referrers = referrers;
     this.repository = repository;
+  }
+
+  /** All blobs that the image and its referrers need, each once. */
+  get blobs(): readonly Descriptor[] {
+    const blobs = graphsOf(this).flatMap((graph) => graph.blobs);
+    return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
   }
 
   /** Why the image did not arrive, if it did not. */
@@ -49,20 +66,21 @@ export class ImportTarget {
 
 /** Opens each repository once, however many images go there. */
 export async function openTargets(
-  images: readonly { readonly routed: RoutedImage; readonly graph: ImageGraph }[],
+  images: readonly RoutedGraph[],
   openDestination: (reference: Reference) => Promise<ImageDestination>,
 ): Promise<ImportTarget[]> {
   const repositories = new Map<string, TargetRepository>();
   const targets: ImportTarget[] = [];
-  for (const { routed, graph } of images) {
-    const { registry, repository } = routed.destination;
-    const name = formatRepository(routed.destination);
+  for (const image of images) {
+    const { destination: reference } = image.routed;
+    const { registry, repository } = reference;
+    const name = formatRepository(reference);
     const opened = repositories.get(name) ?? {
       reference: { registry, repository },
-      destination: await openDestination(routed.destination),
+      destination: await openDestination(reference),
     };
     repositories.set(name, opened);
-    targets.push(new ImportTarget(routed, graph, opened));
+    targets.push(new ImportTarget(image, opened));
   }
   return targets;
 }

@@ -1,4 +1,4 @@
-import type { BundleIdentity } from "../bundle/format/index.js";
+import type { BundleIdentity, BundleReferrer } from "../bundle/format/index.js";
 import type { SealiftError } from "../errors/index.js";
 import { type Digest, formatReference, type Reference } from "../oci/index.js";
 import type { EventListener, ImageDestination, Op, RandomAccessSource } from "../ports/index.js";
@@ -7,6 +7,7 @@ import { BundleContent } from "./bundle-content.js";
 import { type DestinationRoot, routeImages } from "./destination.js";
 import { type BlobCounts, storeBlobs, surveyBlobs } from "./import-blobs.js";
 import { storeManifests, tagRoot } from "./import-manifests.js";
+import { storeReferrers, tagReferrers } from "./import-referrers.js";
 import { ImportTarget, openTargets } from "./import-target.js";
 import { assertLayout, describeSignature, type OpenBundle, openBundle } from "./open-bundle.js";
 import { runAll } from "./run-all.js";
@@ -32,6 +33,8 @@ export interface ImportedImage {
   /** The name it has, or should have, on the far side. */
   readonly destination: string;
   readonly digest: Digest;
+  /** What arrived, or would arrive, with it: signatures, attestations, SBOMs; absent if nothing. */
+  readonly referrers?: readonly BundleReferrer[];
   /** Why it did not arrive, if it did not. */
   readonly failure?: SealiftError;
 }
@@ -50,7 +53,7 @@ export interface ImportResult {
 /**
  * Sends the images of a bundle to a registry: the signature and the tar's form
  * are checked first, then the blobs are sent, each verified on its way, then
- * the manifests, children first. Only when every entry of the bundle was found
+ * the manifests, children first, then what refers to them. Only when every entry of the bundle was found
  * right, and all that an image needs is stored, is it tagged.
  *
  * @throws SealiftError whatever checking the bundle can fail with, `USAGE` (two
@@ -65,8 +68,8 @@ export async function importBundle(options: ImportOptions): Promise<ImportResult
   const content = new BundleContent(bundle);
   const walked = await walkImages(bundle, content, options.signal);
   const images = routed.flatMap((route, position) => {
-    const graph = walked[position]?.graph;
-    return graph === undefined ? [] : [{ routed: route, graph }];
+    const found = walked[position];
+    return found === undefined ? [] : [{ ...found, routed: route }];
   });
   const targets = await openTargets(images, options.openDestination);
   const blobs = options.dryRun
@@ -95,8 +98,15 @@ async function sendImages(
   const { counts, verified } = await storeBlobs(targets, content, options);
   const left = withoutBlobs(unread, verified);
   await verifyEntries(bundle, left, options);
-  await forEachImage(targets, options, storeManifests);
-  await forEachImage(targets, options, tagRoot);
+  await forEachImage(targets, options, async (target, op) => {
+    await storeManifests(target, op);
+    await storeReferrers(target, op);
+  });
+  await forEachImage(targets, options, async (target, op) => {
+    // Whoever waits for the image to appear finds it signed.
+    await tagReferrers(target, options.onEvent, op);
+    await tagRoot(target, op);
+  });
   return counts;
 }
 
@@ -116,6 +126,7 @@ function describeTarget({ routed: { image, destination }, failure }: ImportTarge
     name: image.name,
     destination: formatReference(destination),
     digest: image.root.digest,
+    ...(image.referrers === undefined ? {} : { referrers: image.referrers }),
     ...(failure === undefined ? {} : { failure }),
   };
 }

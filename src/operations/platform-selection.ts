@@ -1,22 +1,19 @@
 import { SealiftError } from "../errors/index.js";
 import { formatPlatform, isIndexMediaType, type Platform, platformMatches } from "../oci/index.js";
-import type { ChildSelector, ImageGraph, IndexChild } from "./image-graph.js";
+import { ALL_CHILDREN, type ChildSelector, type ImageGraph, type IndexChild } from "./image-graph.js";
+import { attestedDigest } from "./referrer-graph.js";
 
 /** Which platforms of an image are carried. */
 export type PlatformChoice = "all" | readonly Platform[];
 
-// BuildKit marks a child that describes another one, and names that one:
-// https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
-const ATTESTATION_SUBJECT = "vnd.docker.reference.digest";
-
 /** Selects the children for the chosen platforms, and the attestations that belong to these. */
 export function selectPlatforms(choice: PlatformChoice): ChildSelector {
-  if (choice === "all") return (children) => children;
+  if (choice === "all") return ALL_CHILDREN;
   return (children) => {
     const chosen = new Set(children.filter((child) => isChosen(child, choice)));
     const digests = new Set<string>([...chosen].map(({ descriptor }) => descriptor.digest));
     return children.filter((child) => {
-      const subject = child.descriptor.annotations?.[ATTESTATION_SUBJECT];
+      const subject = attestedDigest(child.descriptor);
       return chosen.has(child) || (subject !== undefined && digests.has(subject));
     });
   };

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { BundleIdentity, BundleImage, PlacedEntry } from "../bundle/format/index.js";
+import { SealiftError } from "../errors/index.js";
 import { type Digest, digestAlgorithm } from "../oci/index.js";
 import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
@@ -7,6 +8,7 @@ import { assertDigest, BundleContent, isBlob } from "./bundle-content.js";
 import { verifyLayers } from "./deep-verify.js";
 import { assertDocuments, type WalkedImage } from "./documents.js";
 import { assertLayout, describeSignature, type OpenBundle, openBundle } from "./open-bundle.js";
+import { graphsOf } from "./referrer-graph.js";
 import { runAll } from "./run-all.js";
 
 /** What verifying needs. */
@@ -64,9 +66,9 @@ export async function verifyBundle(options: VerifyOptions): Promise<VerifyResult
 
 /**
  * Reads everything above the layers: every image must be whole, and the documents
- * for other readers must name these images.
+ * for other readers must name these images, and nothing else may be there.
  *
- * @throws SealiftError as `BundleContent.graphOf` and `assertDocuments`; or the signal's reason.
+ * @throws SealiftError as `BundleContent.walk` and `assertDocuments`; or the signal's reason.
  */
 export async function walkImages(
   bundle: OpenBundle,
@@ -76,10 +78,25 @@ export async function walkImages(
   const images: WalkedImage[] = [];
   for (const image of bundle.index.images) {
     signal?.throwIfAborted();
-    images.push({ image, graph: await content.graphOf(image) });
+    images.push(await content.walk(image));
   }
   assertDocuments(bundle, images);
+  assertNothingElse(bundle, images);
   return images;
+}
+
+/** Content that no image leads to has no business in a bundle: nobody would ever look at it, but those who know. */
+function assertNothingElse({ layout }: OpenBundle, images: readonly WalkedImage[]): void {
+  const needed = new Set<Digest>();
+  for (const { manifests, blobs } of images.flatMap(graphsOf)) {
+    for (const { descriptor } of manifests) needed.add(descriptor.digest);
+    for (const { digest } of blobs) needed.add(digest);
+  }
+  const other = layout.entries.find((placed) => isBlob(placed) && !needed.has(placed.entry.digest));
+  if (other === undefined) return;
+  throw new SealiftError("BUNDLE_INVALID", `expected every entry to belong to an image, got ${other.path}`, {
+    hint: "do not use this bundle: whoever signed it did not make it with Sealift",
+  });
 }
 
 /** All entries but the blobs with these digests: those were verified where they lie. */

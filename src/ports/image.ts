@@ -43,6 +43,17 @@ export interface ImageSource extends AsyncDisposable {
   fetchBlob(descriptor: Descriptor, take: TakeChunk, op?: Op): Promise<void>;
 }
 
+/** A source that asks mirrors. */
+export interface MirroredSource {
+  /** The registry and the repository that gave a manifest; undefined as long as none has. */
+  giverOf(manifest: Descriptor): string | undefined;
+}
+
+/** Whether a source is a {@link MirroredSource}. */
+export function isMirroredSource(source: object): source is MirroredSource {
+  return "giverOf" in source && typeof source.giverOf === "function";
+}
+
 /** A repository, or another place, that images are written to. */
 export interface ImageDestination extends AsyncDisposable {
   /**

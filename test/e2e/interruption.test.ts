@@ -87,6 +87,7 @@ async function writeSparseBundle(): Promise<void> {
   await exportImages({
     images: ["app:1"],
     platforms: "all",
+    referrers: true,
     concurrency: 1,
     identity: nextIdentity("sparse", new Date(), undefined),
     signer: Promise.resolve(scene.keys.signer),

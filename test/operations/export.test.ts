@@ -164,6 +164,7 @@ describe("platforms", () => {
     storeImage(scene.near.storage, "silent", "1", sampleIndex([{ image: amd64 }, { image: arm }]));
     const { images } = await scene.export(["silent:1"], { platforms: [parsePlatform("linux/amd64")] });
     expect(images[0]).toMatchObject({ platforms: ["linux/amd64"], omitted: [{ reason: "platform" }] });
+    await verifyFile(scene.bundle, { trust: scene.keys.trust, deep: true });
   });
 
   test("a child that is listed for two platforms is carried if one of them is chosen", async () => {

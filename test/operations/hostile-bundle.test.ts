@@ -1,19 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import {
-  type BundleIndex,
-  type BundleLayout,
-  encodeBundleIndex,
-  headerOf,
-  type PlacedFile,
-  planLayout,
-} from "../../src/bundle/format/index.js";
+import type { BundleIndex, BundleLayout } from "../../src/bundle/format/index.js";
 import { digestOf, MEDIA_TYPE } from "../../src/oci/index.js";
 import { importBundle } from "../../src/operations/import.js";
 import { openBundle } from "../../src/operations/open-bundle.js";
 import { verifyBundle } from "../../src/operations/verify.js";
 import { RegistryClient } from "../../src/registry/index.js";
-import { sigstoreBundle } from "../../src/signing/index.js";
 import { encodeHeader } from "../../src/tar/index.js";
 import { readEntry } from "../support/entries.js";
 import { failureOf } from "../support/errors.js";
@@ -22,6 +14,7 @@ import { makeKeys, type TestKeys } from "../support/keys.js";
 import { MemorySource } from "../support/memory-source.js";
 import { Scene } from "../support/scene.js";
 import { storeImage } from "../support/store-image.js";
+import { reassemble } from "./reassemble.js";
 
 let scene: Scene;
 let stranger: TestKeys;
@@ -279,25 +272,6 @@ describe("a changed index", () => {
   });
 });
 
-/** A bundle of the good one's entries, with another index or another signer. */
-function assemble(changed: BundleIndex, { signer }: TestKeys, contents = new Map<string, Buffer>()): Buffer {
-  const bytes = encodeBundleIndex(changed);
-  const signature = signer.sign(bytes);
-  const sigstore = sigstoreBundle(signature, digestOf(bytes), changed.keyId);
-  const sizes = { index: bytes.length, signature: signature.length, sigstoreBundle: sigstore.length };
-  const placed = planLayout(sizes, changed.entries);
-  const bundle = Buffer.alloc(placed.size);
-  const put = (file: PlacedFile, content: Uint8Array): void => {
-    bundle.set(headerOf(file), file.headerPosition);
-    bundle.set(content.subarray(0, file.size), file.position);
-  };
-  put(placed.index, bytes);
-  put(placed.signature, signature);
-  put(placed.sigstoreBundle, sigstore);
-  for (const [at, file] of placed.entries.entries()) {
-    const original = layout.entries[at];
-    if (original === undefined) continue;
-    put(file, contents.get(file.path) ?? good.subarray(original.position, original.position + original.size));
-  }
-  return bundle;
+function assemble(changed: BundleIndex, keys: TestKeys, contents?: ReadonlyMap<string, Buffer>): Buffer {
+  return reassemble({ bytes: good, layout }, changed, keys, contents);
 }

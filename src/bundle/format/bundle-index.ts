@@ -1,8 +1,9 @@
 import * as z from "zod";
-import { SealiftError } from "../../errors/index.js";
+import { quote, SealiftError } from "../../errors/index.js";
 import {
   type Descriptor,
   type Digest,
+  attachmentTags,
   descriptorSchema,
   digestAlgorithm,
   digestHex,
@@ -47,19 +48,31 @@ export interface Omission {
   readonly reason: "platform" | "foreign-layer";
 }
 
+/** A manifest that says something of an image in a bundle: a signature, an attestation, an SBOM. */
+export interface BundleReferrer {
+  /** With its artifactType, and those of its annotations that tell what it is. */
+  readonly descriptor: Descriptor;
+  /** The manifest that it is about: the image's root, one below that, or another referrer. */
+  readonly subject: Digest;
+  /** The tag that cosign finds it by. Without one, it names its subject itself, or the image's index does for it. */
+  readonly tag?: string;
+}
+
 /** One image in a bundle. */
 export interface BundleImage {
   /** The fully qualified reference it is loaded and imported as: with its tag, or with its digest if it has no tag. */
   readonly name: string;
   /** The reference as the user wrote it. */
   readonly requested: string;
-  /** The registry and repository that its bytes came from. */
+  /** The registry and repository that its root manifest came from: a mirror's, if one gave it. */
   readonly source: string;
   /** The manifest or index that the reference named when the bundle was made. */
   readonly root: Descriptor;
   /** The platforms that the bundle holds the image for; none for what is not a runnable image. */
   readonly platforms: readonly string[];
   readonly omitted: readonly Omission[];
+  /** Sorted by digest, subject and tag; absent if there are none. */
+  readonly referrers?: readonly BundleReferrer[];
 }
 
 /** One file in the tar, in the order of the tar. */
@@ -86,6 +99,12 @@ const nameSchema = z.custom<string>((value) => typeof value === "string" && isWh
   error: "expected a fully qualified reference with a tag or a digest",
 });
 
+const referrerSchema = z.strictObject({
+  descriptor: descriptorSchema,
+  subject: digestSchema,
+  tag: z.string().exactOptional(),
+});
+
 const imageSchema = z.strictObject({
   name: nameSchema,
   requested: z.string().min(1),
@@ -93,6 +112,7 @@ const imageSchema = z.strictObject({
   root: descriptorSchema,
   platforms: listOf(z.string()),
   omitted: listOf(z.strictObject({ descriptor: descriptorSchema, reason: z.enum(["platform", "foreign-layer"]) })),
+  referrers: listOf(referrerSchema).exactOptional(),
 });
 
 const indexSchema = z.strictObject({
@@ -157,16 +177,45 @@ function assertFormatVersion(bytes: Uint8Array): void {
 // digest in one is that image's.
 function assertImages(images: readonly BundleImage[]): void {
   const seen = new Set<string>();
-  for (const { name, root } of images) {
+  for (const { name, root, referrers = [] } of images) {
     if (seen.has(name)) throw new SealiftError("BUNDLE_INVALID", `expected each image once, got ${name} twice`);
     seen.add(name);
     const { digest } = parseReference(name);
     if (digest !== undefined && digest !== root.digest) {
       throw new SealiftError("BUNDLE_INVALID", `expected ${name} to have its own digest as root, got ${root.digest}`);
     }
+    assertReferrers(name, referrers);
   }
   if (images.length === 0)
     throw new SealiftError("BUNDLE_INVALID", "expected a bundle of at least one image, got none");
+}
+
+// A tag here is set on the far side. Only the ones that cosign gives can be, so
+// that none of them can name an image.
+function assertReferrers(name: string, referrers: readonly BundleReferrer[]): void {
+  const seen = new Set<string>();
+  for (const referrer of referrers) {
+    const { descriptor, subject, tag } = referrer;
+    if (tag !== undefined && !attachmentTags(subject).includes(tag)) {
+      throw new SealiftError(
+        "BUNDLE_INVALID",
+        `expected a referrer of ${name} to have one of cosign's tags for ${subject}, or none, got ${quote(tag)}`,
+      );
+    }
+    const key = referrerKey(referrer);
+    if (seen.has(key)) {
+      throw new SealiftError(
+        "BUNDLE_INVALID",
+        `expected each referrer of ${name} once, got ${descriptor.digest} twice`,
+      );
+    }
+    seen.add(key);
+  }
+}
+
+/** What tells referrers apart, and orders them. */
+export function referrerKey({ descriptor, subject, tag = "" }: BundleReferrer): string {
+  return `${descriptor.digest} ${subject} ${tag}`;
 }
 
 // A path can only be one of the three fixed ones or the one its digest gives,

@@ -3,12 +3,14 @@ export {
   type BundleIdentity,
   type BundleImage,
   type BundleIndex,
+  type BundleReferrer,
   blobPath,
   encodeBundleIndex,
   FORMAT_VERSION,
   MAX_INDEX_SIZE,
   type Omission,
   parseBundleIndex,
+  referrerKey,
 } from "./bundle-index.js";
 export {
   type BundleLayout,

@@ -1,8 +1,9 @@
-import type { InspectResult } from "../../index.js";
+import type { BundleImage, InspectResult } from "../../index.js";
 import { TRUST_OPTIONS } from "../options.js";
 import { bundleFields } from "../render/bundle-fields.js";
 import { fieldLines } from "../render/fields.js";
 import { imageLines } from "../render/image-lines.js";
+import { referrerFields, referrerKind } from "../render/referrers.js";
 import { counted, exactBytes } from "../render/units.js";
 import { trustFrom } from "../trust.js";
 import { defineCommand } from "./command.js";
@@ -20,7 +21,14 @@ export const inspect = defineCommand({
     const isUntrusting = trust.kind === "keys" && trust.verifiers.length === 0;
     const result = await inspectFile(bundle, isUntrusting ? { kind: "allow-unsigned" } : trust);
     return {
-      result: { bundle, signatureChecked: result.signedBy !== undefined, ...result },
+      result: {
+        bundle,
+        signatureChecked: result.signedBy !== undefined,
+        ...result,
+        referrers: result.index.images.flatMap(({ name, referrers = [] }) =>
+          referrers.map((referrer) => ({ image: name, kind: referrerKind(referrer), ...referrer })),
+        ),
+      },
       failures: [],
       lines: inspectLines(bundle, result),
     };
@@ -42,5 +50,11 @@ function inspectLines(bundle: string, result: InspectResult): string[] {
       2,
     ),
     ...imageLines(index.images),
+    ...index.images.flatMap(referrerLines),
   ];
+}
+
+function referrerLines({ name, root, referrers = [] }: BundleImage): string[] {
+  if (referrers.length === 0) return [];
+  return [`  What comes with ${name}`, ...fieldLines(referrerFields(referrers, root.digest), 4)];
 }

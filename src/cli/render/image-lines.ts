@@ -1,12 +1,14 @@
 import type { BundleImage, Omission } from "../../index.js";
 import { type Field, fieldLines } from "./fields.js";
+import { referrerCounts } from "./referrers.js";
 import { counted } from "./units.js";
 
-/** The images of a bundle: name, digest, platforms, and what the bundle leaves out. */
+/** The images of a bundle: name, digest, platforms, what refers to them, and what the bundle leaves out. */
 export function imageLines(images: readonly BundleImage[]): string[] {
-  return images.flatMap(({ name, root, platforms, omitted }) => {
+  return images.flatMap(({ name, root, platforms, referrers = [], omitted }) => {
     const fields: Field[] = [["digest", root.digest]];
     if (platforms.length > 0) fields.push(["platforms", platforms.join(", ")]);
+    if (referrers.length > 0) fields.push(["with", referrerCounts(referrers)]);
     if (omitted.length > 0) fields.push(["left out", omissionText(omitted)]);
     return [`  ${name}`, ...fieldLines(fields, 4)];
   });

@@ -3,14 +3,16 @@ import { describe, expect, test } from "vitest";
 import {
   type BundleEntry,
   type BundleIndex,
+  type BundleReferrer,
   blobPath,
   encodeBundleIndex,
   parseBundleIndex,
+  referrerKey,
 } from "../../../src/bundle/format/index.js";
 import { isSealiftError } from "../../../src/errors/index.js";
-import { type Descriptor, digestOf } from "../../../src/oci/index.js";
+import { attachmentTags, type Descriptor, digestOf } from "../../../src/oci/index.js";
 import { failureOf } from "../../support/errors.js";
-import { INDEX } from "./sample.js";
+import { INDEX, REFERRERS } from "./sample.js";
 
 const text = fc.string({ minLength: 1, maxLength: 20 });
 const size = fc.maxSafeNat();
@@ -31,6 +33,13 @@ const descriptor: fc.Arbitrary<Descriptor> = fc.record(
   },
   { requiredKeys: ["mediaType", "digest", "size"] },
 );
+const referrers: fc.Arbitrary<BundleReferrer[]> = fc.uniqueArray(
+  fc.record({ descriptor, subject: digest, suffix: fc.option(fc.nat(2)) }).map(({ suffix, ...referrer }) => {
+    const tag = suffix === null ? undefined : attachmentTags(referrer.subject)[suffix];
+    return tag === undefined ? referrer : { ...referrer, tag };
+  }),
+  { selector: referrerKey, maxLength: 3 },
+);
 const index: fc.Arbitrary<BundleIndex> = fc
   .record({
     formatVersion: fc.constant(1 as const),
@@ -44,16 +53,20 @@ const index: fc.Arbitrary<BundleIndex> = fc
     }),
     keyId: fc.uint8Array().map((bytes) => Buffer.from(bytes).toString("base64")),
     images: fc.uniqueArray(
-      fc.record({
-        name: fc.nat().map((number) => `docker.io/library/app:${number}`),
-        requested: text,
-        source: text,
-        root: descriptor,
-        platforms: fc.array(text),
-        omitted: fc.array(
-          fc.record({ descriptor, reason: fc.constantFrom("platform" as const, "foreign-layer" as const) }),
-        ),
-      }),
+      fc.record(
+        {
+          name: fc.nat().map((number) => `docker.io/library/app:${number}`),
+          requested: text,
+          source: text,
+          root: descriptor,
+          platforms: fc.array(text),
+          omitted: fc.array(
+            fc.record({ descriptor, reason: fc.constantFrom("platform" as const, "foreign-layer" as const) }),
+          ),
+          referrers,
+        },
+        { requiredKeys: ["name", "requested", "source", "root", "platforms", "omitted"] },
+      ),
       { selector: ({ name }) => name, minLength: 1, maxLength: 3 },
     ),
     blobs: fc.uniqueArray(fc.record({ digest, size }), { selector: (blob) => blob.digest, maxLength: 5 }),
@@ -66,6 +79,11 @@ const index: fc.Arbitrary<BundleIndex> = fc
 /** The bytes of an index that differs from a good one. */
 function changed(change: object): Buffer {
   return Buffer.from(JSON.stringify({ ...INDEX, ...change }));
+}
+
+/** The bytes of an index whose image has these referrers. */
+function withReferrers(...items: readonly object[]): Buffer {
+  return changed({ images: [{ ...INDEX.images[0], referrers: items }] });
 }
 
 /** The bytes of a good index, with more members before the ones that it has. */
@@ -81,6 +99,7 @@ function withEntry(at: number, change: Partial<Record<keyof BundleEntry | "mode"
 
 const other = digestOf(Buffer.from("another blob"));
 const blob = INDEX.entries[3]!;
+const signature = REFERRERS[0]!;
 
 describe("a signed index", () => {
   test("is read as it was written", () => {
@@ -164,6 +183,17 @@ describe("a hostile index", () => {
       changed({ images: [{ ...INDEX.images[0], omitted: [{ descriptor: blob, reason: "x" }] }] }),
       /images\.0\.omitted\.0/,
     ],
+    ["a referrer twice", withReferrers(signature, signature), /each referrer of .* once/],
+    ["a referrer with a tag for an image", withReferrers({ ...signature, tag: "latest" }), /cosign's tags .*"latest"/],
+    [
+      "a referrer with the tag of another subject",
+      withReferrers({ ...signature, tag: attachmentTags(other)[0] }),
+      /cosign's tags/,
+    ],
+    ["a referrer with an empty tag", withReferrers({ ...signature, tag: "" }), /cosign's tags/],
+    ["a referrer about nothing", withReferrers({ descriptor: signature.descriptor }), /referrers\.0\.subject/],
+    ["an unknown member in a referrer", withReferrers({ ...signature, run: "sh" }), /"run"/],
+    ["referrers that are no list", changed({ images: [{ ...INDEX.images[0], referrers: null }] }), /referrers/],
     ["a date that is none", changed({ identity: { ...INDEX.identity, created: "yesterday" } }), /"identity\.created"/],
     ["a key that is not base64", changed({ keyId: "???" }), /"keyId"/],
     ["nothing", Buffer.alloc(0), /got nothing/],

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { encodeBundleIndex } from "../../../src/bundle/format/index.js";
+import { encodeBundleIndex, parseBundleIndex } from "../../../src/bundle/format/index.js";
 import { assemble } from "./assemble.js";
-import { FILES, INDEX } from "./sample.js";
+import { FILES, INDEX, REFERRERS } from "./sample.js";
 
 function golden(name: string): string {
   return fileURLToPath(new URL(`../../../fixtures/bundle/${name}`, import.meta.url));
@@ -14,6 +14,13 @@ const index = encodeBundleIndex(INDEX);
 describe("the format, byte for byte:", () => {
   test("the signed index", async () => {
     await expect(Buffer.from(index).toString()).toMatchFileSnapshot(golden("bundle.json"));
+  });
+
+  test("the signed index with what refers to an image", async () => {
+    const images = INDEX.images.map((image) => ({ ...image, referrers: REFERRERS }));
+    const bytes = encodeBundleIndex({ ...INDEX, images });
+    await expect(Buffer.from(bytes).toString()).toMatchFileSnapshot(golden("referrers.json"));
+    expect(encodeBundleIndex(parseBundleIndex(bytes))).toEqual(bytes);
   });
 
   test("the whole tar", async () => {

@@ -1,4 +1,4 @@
-import { type BundleIndex, blobPath } from "../../../src/bundle/format/index.js";
+import { type BundleIndex, type BundleReferrer, blobPath } from "../../../src/bundle/format/index.js";
 import { type Descriptor, digestOf, MEDIA_TYPE } from "../../../src/oci/index.js";
 
 /** Files of a small bundle, in the order of the tar, with what stands in them. */
@@ -17,6 +17,32 @@ function describe(mediaType: string, bytes: Uint8Array): Descriptor {
 }
 
 const longDigest = digestOf(FILES.longHash, "sha512");
+
+const SUBJECT = digestOf(FILES.manifest);
+
+/** What refers to the image of the index, each in the form that its kind has. */
+export const REFERRERS: readonly BundleReferrer[] = [
+  {
+    descriptor: {
+      ...describe(MEDIA_TYPE.ociManifest, Buffer.from("a notation signature")),
+      artifactType: "application/vnd.cncf.notary.signature",
+    },
+    subject: SUBJECT,
+  },
+  {
+    descriptor: {
+      ...describe(MEDIA_TYPE.ociManifest, Buffer.from("a Sigstore bundle")),
+      artifactType: "application/vnd.dev.sigstore.bundle.v0.3+json",
+      annotations: { "dev.sigstore.bundle.predicateType": "https://sigstore.dev/cosign/sign/v1" },
+    },
+    subject: SUBJECT,
+  },
+  {
+    descriptor: { ...describe(MEDIA_TYPE.ociManifest, Buffer.from("cosign's")), artifactType: MEDIA_TYPE.ociConfig },
+    subject: SUBJECT,
+    tag: `sha256-${SUBJECT.slice("sha256:".length)}.sig`,
+  },
+].toSorted((a, b) => (a.descriptor.digest < b.descriptor.digest ? -1 : 1));
 
 /** An index of these files. Golden bytes are made of it: a change here changes them. */
 export const INDEX: BundleIndex = {
