@@ -5,6 +5,9 @@ import { exportCommand } from "./commands/export.js";
 import { importCommand } from "./commands/import.js";
 import { inspect } from "./commands/inspect.js";
 import { keygen } from "./commands/keygen.js";
+import { login } from "./commands/login.js";
+import { logout } from "./commands/logout.js";
+import { tags } from "./commands/tags.js";
 import { verify } from "./commands/verify.js";
 import { explainUsage } from "./usage-error.js";
 import { readVersion } from "./version.js";
@@ -14,17 +17,22 @@ export type CommandLine =
   | { readonly text: string }
   | { readonly execute: Execute; readonly quiet: boolean; readonly json: boolean };
 
-const COMMANDS: readonly Command[] = [keygen, exportCommand, verify, importCommand, inspect];
+const COMMANDS: readonly Command[] = [keygen, exportCommand, verify, importCommand, inspect, tags, login, logout];
 
 // What fits an e-mail, and what is still pleasant to read.
 const HELP_WIDTH = 80;
 
 const EPILOGUE = `Environment:
-  COSIGN_PASSWORD    password of the private key, instead of the question
-  SOURCE_DATE_EPOCH  time a bundle is said to be made, in seconds since 1970
-  XDG_CONFIG_HOME    holds sealift/trusted-keys/*.pub; by default ~/.config
-  NO_COLOR           if not empty: no colours
-  SEALIFT_DEBUG      if 1: with an error, where in Sealift it came from
+  COSIGN_PASSWORD     password of the private key, instead of the question
+  SOURCE_DATE_EPOCH   time a bundle is said to be made, in seconds since 1970
+  DOCKER_CONFIG       folder of Docker's config.json; by default ~/.docker
+  REGISTRY_AUTH_FILE  file with credentials, as --authfile
+  DOCKER_AUTH_CONFIG  credentials themselves, in the form of config.json
+  HTTPS_PROXY         proxy for https, as HTTP_PROXY for http
+  NO_PROXY            hosts, domains and networks that need no proxy
+  XDG_CONFIG_HOME     holds sealift/trusted-keys/*.pub; by default ~/.config
+  NO_COLOR            if not empty: no colours
+  SEALIFT_DEBUG       if 1: with an error, where in Sealift it came from
 
 Exit codes:
   0  done                         5    done, but some images failed

@@ -15,6 +15,8 @@ export interface CliHost {
   readonly stdout: CliOutput;
   readonly stderr: CliOutput;
   readonly env: NodeJS.ProcessEnv;
+  /** The folder that has the system's `etc`; without it, `/`. */
+  readonly root?: string;
   /** Without a listener, the signal ends the process at once. */
   on(signal: StopSignal, listener: () => void): unknown;
   off(signal: StopSignal, listener: () => void): unknown;

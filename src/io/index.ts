@@ -3,6 +3,7 @@ export { blobDigestError, blobSizeError } from "./blob-errors.js";
 export { type BlobHash, HashThread } from "./hash-thread.js";
 export { errnoOf, mediumError } from "./medium-error.js";
 export { readSmallFile } from "./read-file.js";
-export { type RetryOptions, retry } from "./retry.js";
+export { replaceFile } from "./replace-file.js";
+export { MAX_ASKED_DELAY_MS, type RetryOptions, retry, type Sleep, sleepUnlessAborted } from "./retry.js";
 export { unpackedDigest } from "./unpacked-digest.js";
 export { verifiedStream } from "./verified-stream.js";

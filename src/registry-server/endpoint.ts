@@ -5,12 +5,15 @@ export type Endpoint =
   | { readonly kind: "blob"; readonly repository: string; readonly digest: string }
   | { readonly kind: "uploads"; readonly repository: string }
   | { readonly kind: "upload"; readonly repository: string; readonly id: string }
+  | { readonly kind: "referrers"; readonly repository: string; readonly digest: string }
   | { readonly kind: "tags"; readonly repository: string }
   | { readonly kind: "unknown" };
 
 // <name> of the distribution specification (spec.md, "Pulling manifests").
 const COMPONENT = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
-const PATH = new RegExp(`^/v2/(${COMPONENT}(?:/${COMPONENT})*)/(manifests|blobs|blobs/uploads|tags)/([^/]*)$`);
+const PATH = new RegExp(
+  `^/v2/(${COMPONENT}(?:/${COMPONENT})*)/(manifests|blobs|blobs/uploads|referrers|tags)/([^/]*)$`,
+);
 
 /** Reads the path of a request. */
 export function parseEndpoint(path: string): Endpoint {
@@ -20,6 +23,7 @@ export function parseEndpoint(path: string): Endpoint {
   if (noun === "blobs/uploads" && last !== "") return { kind: "upload", repository, id: last };
   if (noun === "blobs/uploads" || (noun === "blobs" && last === "uploads")) return { kind: "uploads", repository };
   if (noun === "blobs" && last !== "") return { kind: "blob", repository, digest: last };
+  if (noun === "referrers" && last !== "") return { kind: "referrers", repository, digest: last };
   if (noun === "tags" && last === "list") return { kind: "tags", repository };
   return { kind: "unknown" };
 }

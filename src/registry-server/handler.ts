@@ -1,6 +1,7 @@
 import { getBlob } from "./blobs.js";
 import type { Call, Handler } from "./call.js";
 import { getManifest, listTags, putManifest } from "./manifests.js";
+import { listReferrers } from "./referrers.js";
 import { jsonReply, type Reply, refusal } from "./reply.js";
 import type { MemoryStorage } from "./storage.js";
 import type { Uploads } from "./uploads.js";
@@ -26,6 +27,8 @@ function read(storage: MemoryStorage, call: Call): Reply | undefined {
       return getManifest(storage, endpoint.repository, endpoint.reference);
     case "blob":
       return getBlob(storage, endpoint.repository, endpoint.digest, call.headers.range);
+    case "referrers":
+      return listReferrers(storage, endpoint.repository, endpoint.digest, call);
     case "tags":
       return listTags(storage, endpoint.repository, call);
     case "unknown":

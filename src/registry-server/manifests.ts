@@ -12,6 +12,7 @@ import {
   type RawManifest,
 } from "../oci/index.js";
 import type { Call } from "./call.js";
+import { subjectHeader } from "./referrers.js";
 import { jsonReply, type Reply, refusal } from "./reply.js";
 import type { MemoryStorage } from "./storage.js";
 
@@ -47,10 +48,14 @@ export async function putManifest(
   const mediaType = call.headers["content-type"] ?? "";
   const wrong = problemWith(storage, repository, { descriptor: { mediaType, digest, size: bytes.length }, bytes });
   if (wrong !== undefined) return wrong;
-  storage.putManifest(repository, reference, mediaType, bytes);
+  const manifest = storage.putManifest(repository, reference, mediaType, bytes);
   return {
     status: 201,
-    headers: { location: `/v2/${repository}/manifests/${reference}`, "docker-content-digest": digest },
+    headers: {
+      location: `/v2/${repository}/manifests/${reference}`,
+      "docker-content-digest": digest,
+      ...subjectHeader(manifest),
+    },
   };
 }
 

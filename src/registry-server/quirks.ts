@@ -1,9 +1,27 @@
-import { basicAccess, tokenAccess } from "./access.js";
-import type { Call, Handler, Middleware } from "./call.js";
+import { basicAccess } from "./access.js";
+import type { Handler, Middleware } from "./call.js";
+import { LIMIT_QUIRKS } from "./limit-quirks.js";
+import {
+  type Blobs,
+  bodyOf,
+  firstTimes,
+  flipped,
+  halfOf,
+  htmlOf,
+  isGetOf,
+  isRead,
+  onBlobs,
+  onManifests,
+  onReplies,
+  withHeaders,
+} from "./middleware.js";
+import { PULL_QUIRKS } from "./pull-quirks.js";
+import { PUSH_QUIRKS } from "./push-quirks.js";
+import { REFERRER_QUIRKS } from "./referrer-quirks.js";
 import { type Reply, refusal } from "./reply.js";
-
-/** The digests of the blobs a quirk shows at; true is all. */
-export type Blobs = true | readonly string[];
+import { tokenAccess, tokenAnswer } from "./token-access.js";
+import { TAG_QUIRKS } from "./tag-quirks.js";
+import { TRANSFER_QUIRKS } from "./transfer-quirks.js";
 
 /**
  * Every way in which this server can misbehave, or want more than a bare
@@ -24,12 +42,16 @@ const QUIRKS = {
   /** 503 for this many requests: a registry that restarts. */
   unavailable: (times: number) => firstTimes(times, () => refusal(503, "UNAVAILABLE", "the registry is starting")),
 
-  /** 429 for some requests: Docker Hub's limits. `retryAfter` is the header's value. */
-  rateLimited: ({ times, retryAfter }: { readonly times: number; readonly retryAfter: string }) =>
-    firstTimes(times, () => refusal(429, "TOOMANYREQUESTS", "pull rate limit reached", { "retry-after": retryAfter })),
+  ...LIMIT_QUIRKS,
+
+  // omitsChallenge stands before those that make the challenge.
+  ...PULL_QUIRKS,
 
   /** Name and password with every request: distribution's htpasswd, Nexus, ECR. */
   basicAccess,
+
+  /** Something else than a token from the token endpoint. */
+  tokenAnswer,
 
   /** A token from an endpoint with every request: Docker Hub, GHCR, Harbor, Azure, most others. */
   tokenAccess,
@@ -70,6 +92,12 @@ const QUIRKS = {
       if (how === "refused") return refusal(405, "UNSUPPORTED", "mounting is disabled");
       return await next({ ...call, url: new URL(call.url.pathname, call.url) });
     },
+
+  ...TRANSFER_QUIRKS,
+  ...PUSH_QUIRKS,
+  ...REFERRER_QUIRKS,
+
+  ...TAG_QUIRKS,
 
   /** 405 for HEAD of a manifest: small static registries. */
   refusesHead:
@@ -145,64 +173,4 @@ export function withQuirks(handler: Handler, quirks: Quirks): Handler {
     const middleware = (QUIRKS[name] as (setting: unknown) => Middleware)(quirks[name]);
     return (call) => middleware(call, next);
   }, handler);
-}
-
-function firstTimes(times: number, answer: () => Reply): Middleware {
-  let left = times;
-  return async (call, next) => {
-    if (left === 0) return await next(call);
-    left -= 1;
-    return answer();
-  };
-}
-
-function onReplies(change: (call: Call, reply: Reply) => Reply): Middleware {
-  return async (call, next) => change(call, await next(call));
-}
-
-function onManifests(change: (reply: Reply) => Reply): Middleware {
-  return onReplies((call, reply) => (isGetOf(call, "manifest") && reply.status === 200 ? change(reply) : reply));
-}
-
-function onBlobs(which: Blobs, change: (reply: Reply) => Reply): Middleware {
-  return onReplies((call, reply) => {
-    const { endpoint } = call;
-    if (!isGetOf(call, "blob") || endpoint.kind !== "blob" || reply.status !== 200) return reply;
-    return which === true || which.includes(endpoint.digest) ? change(reply) : reply;
-  });
-}
-
-function isRead({ method }: Call): boolean {
-  return method === "GET" || method === "HEAD";
-}
-
-function isGetOf({ method, endpoint }: Call, kind: Call["endpoint"]["kind"]): boolean {
-  return method === "GET" && endpoint.kind === kind;
-}
-
-function bodyOf(reply: Reply): Uint8Array {
-  return reply.body ?? Buffer.alloc(0);
-}
-
-function halfOf(reply: Reply, thenInstead: "cut" | "stall"): Reply {
-  const whole = bodyOf(reply);
-  return { ...reply, body: whole.subarray(0, whole.length >> 1), length: whole.length, thenInstead };
-}
-
-function flipped(bytes: Uint8Array): Uint8Array {
-  const changed = Buffer.from(bytes);
-  changed[changed.length >> 1] = (changed[changed.length >> 1] ?? 0) ^ 1;
-  return changed;
-}
-
-function htmlOf(reply: Reply): Reply {
-  return withHeaders(reply, { "content-type": "text/html" });
-}
-
-function withHeaders(reply: Reply, changes: Readonly<Record<string, string | undefined>>): Reply {
-  const headers = Object.entries({ ...reply.headers, ...changes });
-  return {
-    ...reply,
-    headers: Object.fromEntries(headers.filter((entry): entry is [string, string] => entry[1] !== undefined)),
-  };
 }

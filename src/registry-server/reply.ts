@@ -7,8 +7,8 @@ export interface Reply {
   readonly body?: Uint8Array;
   /** The Content-Length to state in bytes; by default the body's. `unstated` sends the body in chunks. */
   readonly length?: number | "unstated";
-  /** What to do instead of ending the answer after its body: cut the connection, or say nothing more. */
-  readonly thenInstead?: "cut" | "stall";
+  /** What to do instead of ending the answer after its body: cut the connection, say nothing more, or a byte now and then. */
+  readonly thenInstead?: "cut" | "stall" | "drip";
 }
 
 /** The error codes this server uses: those of spec.md, "Error Codes", and distribution's own UNAVAILABLE. */
@@ -59,5 +59,15 @@ export function send(response: ServerResponse, reply: Reply, method: string | un
   if (method === "HEAD") response.end();
   else if (reply.thenInstead === "cut") response.write(body, () => response.destroy());
   else if (reply.thenInstead === "stall") response.write(body);
+  else if (reply.thenInstead === "drip") drip(response, body);
   else response.end(body);
+}
+
+// Often enough that no wait for a single byte is too long.
+const DRIP_INTERVAL_MS = 20;
+
+function drip(response: ServerResponse, body: Uint8Array): void {
+  response.write(body);
+  const dripping = setInterval(() => response.write(" "), DRIP_INTERVAL_MS);
+  response.once("close", () => clearInterval(dripping));
 }

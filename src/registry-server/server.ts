@@ -67,10 +67,15 @@ export class RegistryServer implements AsyncDisposable {
     this.#handler = withQuirks(this.#plain, quirks);
   }
 
+  /** Cuts all connections, as a line does that is lost. */
+  cutConnections(): void {
+    this.#server.closeAllConnections();
+  }
+
   /** Stops listening and cuts all connections. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
+    this.cutConnections();
     await closed;
   }
 

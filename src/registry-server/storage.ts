@@ -35,6 +35,12 @@ export class MemoryStorage {
     return digest === undefined ? undefined : found?.manifests.get(digest);
   }
 
+  /** All manifests of a repository, in the order of their digests. */
+  manifests(repository: string): RawManifest[] {
+    const manifests = [...(this.#repositories.get(repository)?.manifests.values() ?? [])];
+    return manifests.sort((a, b) => (a.descriptor.digest < b.descriptor.digest ? -1 : 1));
+  }
+
   /** Stores a manifest under a tag or under its own digest; whether it is well-formed is not asked. */
   putManifest(repository: string, reference: string, mediaType: string, bytes: Uint8Array): RawManifest {
     const digest = digestOf(bytes, isDigest(reference) ? digestAlgorithm(reference) : "sha256");

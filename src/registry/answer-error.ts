@@ -1,9 +1,13 @@
 import { STATUS_CODES } from "node:http";
 import * as z from "zod";
 import { type ErrorCode, quote, SealiftError } from "../errors/index.js";
+import { MAX_ASKED_DELAY_MS } from "../io/index.js";
 import { parseJson } from "../oci/index.js";
 import { readBody } from "./body.js";
 import type { Answer } from "./http.js";
+import { isPullLimit, pullLimitAdvice, pullQuotaOf } from "./quota.js";
+import { adviceOn } from "./refusal-advice.js";
+import { spanText } from "./span.js";
 
 /** The answer an error was made from; it is the error's cause. */
 export class RefusingAnswer extends Error {
@@ -13,12 +17,15 @@ export class RefusingAnswer extends Error {
   readonly codes: readonly string[];
   /** The milliseconds that Retry-After asks to wait; 0 without it. */
   readonly retryAfter: number;
+  /** Whether it refuses since all pulls of some hours are used up. */
+  readonly isPullLimit: boolean;
 
-  constructor(status: number, codes: readonly string[], retryAfter: number) {
+  constructor(status: number, codes: readonly string[], retryAfter: number, isPullLimit: boolean) {
     super(`HTTP ${status}`);
     this.status = status;
     this.codes = codes;
     this.retryAfter = retryAfter;
+    this.isPullLimit = isPullLimit;
   }
 }
 
@@ -31,8 +38,14 @@ export function refusingAnswer(error: unknown): RefusingAnswer | undefined {
 export interface Purpose {
   /** Completes `expected …`: `manifest 1.27 of docker.io/library/nginx`. */
   readonly wanted: string;
-  /** The registry as it stands in references: whom `docker login` is told. */
+  /** The registry as it stands in references: whom `sealift login` is told. */
   readonly registry: string;
+  /** Whether something was to be stored. */
+  readonly isPush?: boolean;
+  /** What is to be said of the credentials, if anything is: where they came from. */
+  readonly aboutCredentials?: string | undefined;
+  /** What was sent, and must not be repeated when the answer does. */
+  readonly secrets?: readonly string[];
 }
 
 /**
@@ -41,14 +54,26 @@ export interface Purpose {
  */
 export async function answerError(answer: Answer, purpose: Purpose): Promise<SealiftError> {
   const { status, url } = answer;
-  const { codes, words } = await readWords(answer);
-  const said = words === "" ? "" : `: ${words}`;
+  const { codes, words, shown } = await readWords(answer, purpose.secrets ?? []);
+  const said = shown === "" ? "" : `: ${shown}`;
   const got = `got ${status} ${STATUS_CODES[status] ?? ""}`.trimEnd();
-  const hint = hintFor(status, codes, purpose);
-  return new SealiftError(codeFor(status), `expected ${purpose.wanted}, ${got} from ${url.host}${said}`, {
-    ...(hint === undefined ? {} : { hint }),
-    cause: new RefusingAnswer(status, codes, retryAfter(answer)),
-  });
+  const { wanted, registry, isPush = false } = purpose;
+  const isUsedUp = isPullLimit(answer, words);
+  const asked = retryAfter(answer);
+  const advice =
+    (isUsedUp && pullLimitAdvice(registry, pullQuotaOf(registry, answer))) ||
+    (asked > MAX_ASKED_DELAY_MS && `it asks to wait ${spanText(asked)}, too long to stand still: try again then`) ||
+    adviceOn({ status, codes, words, registry, isPush });
+  const isRefusal = status === 401 || status === 403;
+  const hint = [advice, isRefusal && purpose.aboutCredentials].filter(Boolean).join("; ");
+  return new SealiftError(
+    isUsedUp ? "PULL_LIMIT" : codeFor(status),
+    `expected ${wanted}, ${got} from ${url.host}${said}`,
+    {
+      ...(hint === "" ? {} : { hint }),
+      cause: new RefusingAnswer(status, codes, asked, isUsedUp),
+    },
+  );
 }
 
 function codeFor(status: number): ErrorCode {
@@ -58,27 +83,12 @@ function codeFor(status: number): ErrorCode {
   return status >= 500 ? "REGISTRY_FAILED" : "REGISTRY_PROTOCOL";
 }
 
-function hintFor(status: number, codes: readonly string[], { registry }: Purpose): string | undefined {
-  if (status === 401 || (status === 403 && codes.includes("UNAUTHORIZED"))) {
-    return `check the image's name, since a registry may not tell private from absent, and log in: docker login ${registry}`;
-  }
-  if (status === 403)
-    return `ask for the right to do this at ${registry}, or log in as somebody who has it: docker login ${registry}`;
-  if (status === 404)
-    return "check the name and the tag; some registries want a project or repository to be made before";
-  if (status === 413)
-    return "the registry, or a proxy in front of it, limits the size of an upload: have the limit raised";
-  if (status === 415)
-    return "the registry does not take this media type; zot takes Docker's only with compat: [docker2s2]";
-  if (status === 429)
-    return `wait until the registry's limit allows more, or log in for a higher one: docker login ${registry}`;
-  return status >= 500 ? "try again later; if it lasts, look into the registry's log" : undefined;
-}
-
 // No registry needs as much to say what is wrong; more is somebody's HTML, or an attack.
 const MAX_ERROR_BODY = 64 * 1024;
 // More errors than this say no more than the first few.
 const MAX_ERRORS_SHOWN = 3;
+// Harbor and AWS need two lines of a terminal to name whom they refuse what, and why.
+const MAX_WORDS_SHOWN = 400;
 
 // spec.md, "Error Codes"; nothing but the list is sure to be there.
 const errorsSchema = z.object({
@@ -88,40 +98,62 @@ const errorsSchema = z.object({
 // Some servers repeat the request, headers and all.
 const ECHOED_CREDENTIALS = /\b(basic|bearer)(\s|%20|\+)+[^\s"',;<>&]+/gi;
 
-function withoutCredentials(text: string): string {
-  return text.replace(ECHOED_CREDENTIALS, "$1 ***");
+function withoutCredentials(text: string, secrets: readonly string[]): string {
+  const withoutSecrets = secrets.reduce(
+    (kept, secret) => (secret === "" ? kept : kept.replaceAll(secret, "***")),
+    text,
+  );
+  return withoutSecrets.replace(ECHOED_CREDENTIALS, "$1 ***");
 }
 
-async function readWords(answer: Answer): Promise<{ codes: string[]; words: string }> {
+interface Said {
+  readonly codes: readonly string[];
+  readonly words: string;
+  /** Codes and words, quoted, and not more of them than a message can bear. */
+  readonly shown: string;
+}
+
+async function readWords(answer: Answer, secrets: readonly string[]): Promise<Said> {
   let bytes: Buffer;
   try {
     ({ bytes } = await readBody(answer, MAX_ERROR_BODY));
   } catch {
     // The status has come, and says what matters.
-    return { codes: [], words: "" };
+    return { codes: [], words: "", shown: "" };
   }
   try {
     const { errors } = parseJson(bytes, errorsSchema, "error answer", "REGISTRY_PROTOCOL");
-    const stated = errors.map(({ code, message }) => ({ code: textOf(code), message: textOf(message) }));
+    const stated = errors.map(({ code, message }) => ({
+      code: textOf(code, secrets),
+      message: textOf(message, secrets),
+    }));
     const shown = stated
       .slice(0, MAX_ERRORS_SHOWN)
       .map(({ code, message }) =>
-        [code && quote(code, 50).slice(1, -1), message && quote(message)].filter(Boolean).join(" "),
+        [code && quote(code, 50).slice(1, -1), message && quote(message, MAX_WORDS_SHOWN)].filter(Boolean).join(" "),
       );
-    return { codes: stated.map(({ code }) => code), words: shown.filter(Boolean).join("; ") };
+    return {
+      codes: stated.map(({ code }) => code),
+      words: stated.map(({ message }) => message).join(" "),
+      shown: shown.filter(Boolean).join("; "),
+    };
   } catch {
-    const text = withoutCredentials(bytes.toString("utf8")).replace(/\s+/g, " ").trim();
-    return { codes: [], words: text === "" ? "" : quote(text) };
+    const words = withoutCredentials(bytes.toString("utf8"), secrets).replace(/\s+/g, " ").trim();
+    return { codes: [], words, shown: words === "" ? "" : quote(words) };
   }
 }
 
-function textOf(value: unknown): string {
-  return typeof value === "string" ? withoutCredentials(value) : "";
+function textOf(value: unknown, secrets: readonly string[]): string {
+  return typeof value === "string" ? withoutCredentials(value, secrets) : "";
 }
 
-/** Retry-After in milliseconds: seconds, or a date (RFC 9110 section 10.2.3). */
+// The form of a date in HTTP (RFC 9110 section 5.6.7); Date.parse reads a date into all kinds of noise.
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
+/** Retry-After in milliseconds: seconds, or a date (RFC 9110 section 10.2.3); 0 for anything else. */
 function retryAfter({ header }: Answer): number {
   const value = header("retry-after") ?? "";
-  const milliseconds = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const milliseconds = HTTP_DATE.test(value) ? Date.parse(value) - Date.now() : 0;
   return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : 0;
 }

@@ -1,3 +1,13 @@
 export { RegistryClient, type RegistryClientOptions } from "./client.js";
-export { type CredentialLookup, dockerCredentials } from "./credentials.js";
+export {
+  type CredentialLookup,
+  type Credentials,
+  type CredentialSources,
+  eraseLogin,
+  findCredentials,
+  type LoginPlace,
+  storeLogin,
+  type UserPassword,
+} from "./credentials/index.js";
+export type { PullQuota, QuotaPolicy } from "./quota.js";
 export type { RegistryRepository } from "./repository.js";

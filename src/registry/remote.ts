@@ -5,7 +5,7 @@ import type { Answer } from "./http.js";
 import type { Call, Transport } from "./transport.js";
 
 /** A call to one repository: what {@link Remote} does not know of it. */
-export type RepositoryCall = Omit<Call, "host" | "scopes" | "signal"> & {
+export type RepositoryCall = Omit<Call, "host" | "repository" | "scopes" | "signal"> & {
   readonly op?: Op | undefined;
   /** By default, what reading the repository takes. */
   readonly scopes?: readonly string[];
@@ -44,7 +44,10 @@ export class Remote {
 
   /** The URL of something in the repository: `manifests/latest`. */
   url(path: string): URL {
-    return new URL(`/v2/${this.repository}/${path}`, this.host.origin);
+    const { apiPath = "/v2", namespace, origin } = this.host;
+    const url = new URL(`${apiPath}/${this.repository}/${path}`, origin);
+    if (namespace !== undefined) url.searchParams.set("ns", namespace);
+    return url;
   }
 
   /** Sends a request, again if that may help; errors as {@link Transport.request}. */
@@ -52,17 +55,27 @@ export class Remote {
     return await this.#transport.request(this.#complete(call));
   }
 
+  /** Sends a request and reads its answer, both again if that may help; errors as {@link Transport.request}, and of `read`. */
+  async requestAndRead<T>(call: RepositoryCall, read: (answer: Answer) => Promise<T>): Promise<T> {
+    return await this.retry(async () => await read(await this.requestOnce(call)), call.op);
+  }
+
   /** Sends a request; errors as {@link Transport.requestOnce}. */
   async requestOnce(call: RepositoryCall): Promise<Answer> {
     return await this.#transport.requestOnce(this.#complete(call));
   }
 
-  /** Calls `attempt` again if its error says that that may help. */
-  async retry<T>(attempt: () => Promise<T>, op: Op | undefined): Promise<T> {
-    return await this.#transport.retry(attempt, op?.signal);
+  /** Calls `attempt` again if its error says that that may help; `hasProgressed` is as in `RetryOptions`. */
+  async retry<T>(attempt: () => Promise<T>, op: Op | undefined, hasProgressed?: () => boolean): Promise<T> {
+    const { registry } = this.host;
+    return await this.#transport.retry(attempt, {
+      registry,
+      signal: op?.signal,
+      ...(hasProgressed && { hasProgressed }),
+    });
   }
 
   #complete({ op, ...call }: RepositoryCall): Call {
-    return { scopes: [this.pullScope], ...call, host: this.host, signal: op?.signal };
+    return { scopes: [this.pullScope], ...call, host: this.host, repository: this.repository, signal: op?.signal };
   }
 }

@@ -1,21 +1,37 @@
 import type { Readable } from "node:stream";
-import type { Descriptor, RawManifest, Reference } from "../oci/index.js";
-import type { BlobMounter, ImageDestination, ImageSource, Op, TakeChunk } from "../ports/index.js";
+import type { Descriptor, Digest, RawManifest, Reference } from "../oci/index.js";
+import type {
+  BlobMounter,
+  ImageDestination,
+  ImageSource,
+  Op,
+  ReferrerLister,
+  ReferrerListing,
+  ReferrerStore,
+  TagLister,
+  TakeChunk,
+} from "../ports/index.js";
 import { fetchBlob } from "./blobs.js";
 import { fetchManifest, putManifest, resolve } from "./manifests.js";
 import { has } from "./presence.js";
+import { Referrers } from "./referrers.js";
 import type { Remote } from "./remote.js";
+import { listTags } from "./tags.js";
 import { mountBlob, putBlob } from "./uploads.js";
 
 /**
  * A repository of a registry, to read from and to write to. Its connections
  * are those of the client that made it, and are closed with that.
  */
-export class RegistryRepository implements ImageSource, ImageDestination, BlobMounter {
+export class RegistryRepository
+  implements ImageSource, ImageDestination, BlobMounter, ReferrerLister, ReferrerStore, TagLister
+{
   readonly #remote: Remote;
+  readonly #referrers: Referrers;
 
   constructor(remote: Remote) {
     this.#remote = remote;
+    this.#referrers = new Referrers(remote);
   }
 
   /** As it stands in references: `docker.io/library/nginx`. */
@@ -49,6 +65,18 @@ export class RegistryRepository implements ImageSource, ImageDestination, BlobMo
 
   async mountBlob(descriptor: Descriptor, from: Reference, op?: Op): Promise<boolean> {
     return await mountBlob(this.#remote, descriptor, from, op);
+  }
+
+  async referrers(subject: Descriptor, op?: Op): Promise<ReferrerListing> {
+    return await this.#referrers.list(subject, op);
+  }
+
+  async putReferrers(subject: Digest, manifests: readonly RawManifest[], op?: Op): Promise<void> {
+    await this.#referrers.put(subject, manifests, op);
+  }
+
+  tags(op?: Op): AsyncIterable<string> {
+    return listTags(this.#remote, op);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

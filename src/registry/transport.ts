@@ -2,12 +2,18 @@ import { setMaxListeners } from "node:events";
 import type { Readable } from "node:stream";
 import { SealiftError } from "../errors/index.js";
 import { type RetryOptions, retry } from "../io/index.js";
-import { answerError } from "./answer-error.js";
-import type { Access, Authorizer } from "./authorizer.js";
+import type { EventListener } from "../ports/index.js";
+import type { Access } from "./access.js";
+import { answerError, type Purpose } from "./answer-error.js";
+import type { Authorizer } from "./authorizer.js";
+import { secretsIn } from "./credentials/index.js";
 import type { Answer, HttpClient, HttpRequest } from "./http.js";
 import { resolveLocation } from "./location.js";
+import { PullQuotas, type QuotaPolicy } from "./quota.js";
 import { minRetryDelay } from "./transient.js";
+import { unlessAborted } from "./unless-aborted.js";
 import { sendBody } from "./upload-body.js";
+import { Waits } from "./waits.js";
 
 /** A request to a registry. */
 export interface Call extends Access {
@@ -29,6 +35,21 @@ export interface Call extends Access {
 /** How often and how patiently to try. */
 export type RetryPolicy = Pick<RetryOptions, "tries" | "sleep">;
 
+/** What a {@link Transport} accepts. */
+export interface TransportOptions {
+  readonly retry?: RetryPolicy | undefined;
+  readonly quota?: QuotaPolicy | undefined;
+  /** Told of waits, and of pulls that run out. */
+  readonly onEvent?: EventListener | undefined;
+}
+
+/** What a try is for, and how it went. */
+export interface Attempts extends Pick<RetryOptions, "hasProgressed"> {
+  /** As it stands in references. */
+  readonly registry: string;
+  readonly signal: AbortSignal | undefined;
+}
+
 // As Go's net/http, and so docker and containerd.
 const MAX_REDIRECTS = 10;
 
@@ -37,11 +58,17 @@ export class Transport {
   readonly #http: HttpClient;
   readonly #authorizer: Authorizer;
   readonly #retryPolicy: RetryPolicy;
+  readonly #waits: Waits;
+  /** What registries say of pulls. */
+  readonly quotas: PullQuotas;
 
-  constructor(http: HttpClient, authorizer: Authorizer, retryPolicy: RetryPolicy) {
+  constructor(http: HttpClient, authorizer: Authorizer, options: TransportOptions = {}) {
+    const { retry: retryPolicy = {}, quota, onEvent = () => undefined } = options;
     this.#http = http;
     this.#authorizer = authorizer;
     this.#retryPolicy = retryPolicy;
+    this.#waits = new Waits(onEvent);
+    this.quotas = new PullQuotas(quota, onEvent, retryPolicy.sleep);
   }
 
   /**
@@ -51,39 +78,74 @@ export class Transport {
    * `REGISTRY_PROTOCOL`; or the signal's reason.
    */
   async request(call: Call): Promise<Answer> {
-    return await this.retry(() => this.requestOnce(call), call.signal);
+    return await this.retry(() => this.requestOnce(call), { registry: call.host.registry, signal: call.signal });
   }
 
   /** Calls `attempt` again if its error says that that may help. */
-  async retry<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return await retry(attempt, { ...this.#retryPolicy, minDelay: minRetryDelay, ...(signal && { signal }) });
+  async retry<T>(attempt: () => Promise<T>, { registry, signal, hasProgressed }: Attempts): Promise<T> {
+    return await retry(attempt, {
+      ...this.#retryPolicy,
+      minDelay: minRetryDelay,
+      onWait: (error, milliseconds) => this.#waits.tell(registry, error, milliseconds),
+      ...(hasProgressed && { hasProgressed }),
+      ...(signal && { signal }),
+    });
   }
 
   /** Sends a request; errors as {@link request}, and `SourceFailure` if the body cannot be had. */
   async requestOnce(call: Call): Promise<Answer> {
-    // Each request listens to the signal that all of them share; Node warns of more than ten.
-    if (call.signal !== undefined) setMaxListeners(0, call.signal);
-    const authorization = await unlessAborted(this.#authorizer.authorization(call), call.signal);
-    let answer = await this.#follow(call, authorization);
-    if (answer.status === 401 && answer.url.origin === call.host.origin) {
-      answer = await this.#authorizeAndFollow(call, answer, authorization);
-    }
-    if (call.statuses.includes(answer.status)) return answer;
-    throw await answerError(answer, { wanted: call.wanted, registry: call.host.registry });
+    if (!isPull(call)) return await this.#send(call);
+    const { wanted, signal, host } = call;
+    // Docker Hub counts a GET as a pull, and a HEAD not.
+    const look = async () => (await this.#send({ ...call, method: "HEAD" })).discard();
+    return await this.quotas.pull({ registry: host.registry, wanted, look, signal }, () => this.#send(call));
   }
 
-  async #authorizeAndFollow(call: Call, refusal: Answer, refused: string | undefined): Promise<Answer> {
+  async #send(call: Call): Promise<Answer> {
+    // Each request listens to the signal that all of them share; Node warns of more than ten.
+    if (call.signal !== undefined) setMaxListeners(0, call.signal);
+    let authorization = await unlessAborted(this.#authorizer.authorization(call), call.signal);
+    let answer = await this.#follow(call, authorization);
+    // At most twice: with new credentials, and then with the scope they lacked.
+    for (const wasFresh of [false, true]) {
+      if (answer.status !== 401 || answer.url.origin !== call.host.origin) break;
+      const renewed = await this.#renew(call, answer, authorization, wasFresh);
+      if (renewed === undefined) break;
+      authorization = renewed;
+      answer = await this.#follow(call, authorization);
+    }
+    if (answer.url.origin === call.host.origin) this.quotas.note(call.host.registry, answer);
+    if (call.statuses.includes(answer.status)) return answer;
+    throw await answerError(answer, await this.#purposeOf(call, answer, authorization));
+  }
+
+  /** What to send after a 401; its body is done with, unless there is nothing to send. */
+  async #renew(
+    call: Call,
+    refusal: Answer,
+    refused: string | undefined,
+    wasFresh: boolean,
+  ): Promise<string | undefined> {
     try {
-      const challenge = refusal.header("www-authenticate") ?? "";
-      const renewed = this.#authorizer.renewedAuthorization(call, challenge, refused);
+      const header = refusal.header("www-authenticate") ?? "";
+      const renewed = this.#authorizer.renewedAuthorization(call, { header, refused, wasFresh });
       const authorization = await unlessAborted(renewed, call.signal);
-      if (authorization === undefined) return refusal;
-      refusal.discard();
-      return await this.#follow(call, authorization);
+      if (authorization !== undefined) refusal.discard();
+      return authorization;
     } catch (error) {
       refusal.discard();
       throw error;
     }
+  }
+
+  async #purposeOf(call: Call, { url, status }: Answer, sent: string | undefined): Promise<Purpose> {
+    const { wanted, host, scopes } = call;
+    const isPush = scopes.some((scope) => scope.endsWith("push"));
+    const isRefusal = (status === 401 || status === 403) && url.origin === host.origin;
+    const about = isRefusal ? this.#authorizer.aboutCredentials(call) : undefined;
+    const secrets = sent === undefined ? [] : secretsIn(sent);
+    const aboutCredentials = await about?.catch(() => undefined);
+    return { wanted, registry: host.registry, isPush, secrets, aboutCredentials };
   }
 
   /** Follows redirects of reading requests; only the registry itself ever sees `authorization`. */
@@ -104,11 +166,11 @@ export class Transport {
   }
 
   async #exchange(call: Call, url: URL, authorization: string | undefined): Promise<Answer> {
-    const { method, wanted, signal, body, isBlob } = call;
+    const { method, host: registry, wanted, signal, body, isBlob } = call;
     const headers = { ...call.headers, ...(authorization && { authorization }) };
-    const request = { method, url, wanted, signal, headers, isBlob };
+    const request = { method, url, registry, wanted, signal, headers, isBlob };
     if (typeof body !== "function") return await this.#http.exchange({ ...request, body });
-    const { answer, wasWholeSent } = await sendBody(body, (stream) =>
+    const { answer, wasWholeSent } = await sendBody(body, this.#http.timeouts.upload, (stream) =>
       this.#http.exchange({ ...request, body: stream }),
     );
     if (answer.status >= 300 || wasWholeSent) return answer;
@@ -121,19 +183,9 @@ export class Transport {
   }
 }
 
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-
-/** The promise's result, unless the signal comes first: others may wait for the promise, too. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await promise;
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
-  }
+/** Whether a registry that counts pulls counts this. */
+function isPull({ method, url }: Call): boolean {
+  return method === "GET" && url.pathname.includes("/manifests/");
 }
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);

@@ -20,9 +20,11 @@ export async function putBlob(
   op?: Op,
 ): Promise<void> {
   const content = { size: descriptor.size, open };
+  let began = false;
   const upload = async (send: (session: UploadSession) => Promise<void>) =>
     await remote.retry(async () => {
       const session = await UploadSession.begin(remote, descriptor, op);
+      began = true;
       await send(session).catch(async (error: unknown) => {
         if (error instanceof SourceFailure && !op?.signal?.aborted) await session.cancel();
         throw error;
@@ -30,7 +32,7 @@ export async function putBlob(
     }, op);
   try {
     await upload((session) => session.finish(content)).catch(async (error: unknown) => {
-      if (!wantsPatch(error)) throw error;
+      if (!began || !wantsPatch(error)) throw error;
       await upload(async (session) => {
         await session.append(content);
         await session.finish();

@@ -46,6 +46,8 @@ export class FakeHost extends EventEmitter implements CliHost {
   readonly stdout = new FakeOutput();
   readonly stderr = new FakeOutput();
   readonly env: NodeJS.ProcessEnv;
+  /** Not this machine's own: what it says of registries is none of the tests' business. */
+  readonly root = "/no/such/root";
 
   /** @param env - All that the environment holds; nothing of the real one. */
   constructor(env: NodeJS.ProcessEnv = {}) {

@@ -19,13 +19,16 @@ describe("version and help", () => {
     },
   );
 
-  test.each(["", "keygen", "export", "verify", "import", "inspect"])("%s --help fits 80 columns", async (command) => {
-    const host = new FakeHost();
-    expect(await host.run(...command.split(" ").filter(Boolean), "--help")).toBe(0);
-    expect(host.stderr.text).toBe("");
-    expect(Math.max(...host.stdout.text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
-    expect(host.stdout.text).toMatchSnapshot();
-  });
+  test.each(["", "keygen", "export", "verify", "import", "inspect", "tags", "login", "logout"])(
+    "%s --help fits 80 columns",
+    async (command) => {
+      const host = new FakeHost();
+      expect(await host.run(...command.split(" ").filter(Boolean), "--help")).toBe(0);
+      expect(host.stderr.text).toBe("");
+      expect(Math.max(...host.stdout.text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+      expect(host.stdout.text).toMatchSnapshot();
+    },
+  );
 
   test("help fits a narrow terminal", async () => {
     const host = FakeHost.atTerminal();
@@ -39,10 +42,15 @@ describe("version and help", () => {
 describe("a command line that makes no sense", () => {
   const EXPORT = ["export", "nginx", "-o", "b.tar", "--key", "k.key"];
   test.each([
-    [[], "expected a command (keygen, export, verify, import, inspect), got none", "see sealift --help"],
+    [
+      [],
+      "expected a command (keygen, export, verify, import, inspect, tags, login, logout), got none",
+      "see sealift --help",
+    ],
     [["exprot"], 'got "exprot"', "did you mean export? see sealift --help"],
     [["serve"], 'got "serve"', "see sealift --help"],
-    [["export"], "expected IMAGE, got none", "see sealift export --help"],
+    [["export"], "expected --output and --key, got none", "see sealift export --help"],
+    [["export", "-o", "b.tar", "--key", "k.key"], "expected IMAGE or --images, got none", "see sealift export --help"],
     [["verify"], "expected BUNDLE, got none", "see sealift verify --help"],
     [["export", "nginx"], "expected --output and --key, got none", "see sealift export --help"],
     [["export", "nginx", "-o", "b.tar"], "expected --key, got none", "see sealift export --help"],
@@ -105,7 +113,7 @@ describe("a command line that makes no sense", () => {
       exitCode: 2,
       error: {
         code: "USAGE",
-        message: 'expected a command (keygen, export, verify, import, inspect), got "exprot"',
+        message: 'expected a command (keygen, export, verify, import, inspect, tags, login, logout), got "exprot"',
         hint: "did you mean export? see sealift --help",
       },
     });

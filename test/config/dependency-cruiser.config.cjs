@@ -8,6 +8,7 @@ const MAY_IMPORT = {
   oci: ["errors"],
   tar: ["errors"],
 
+  tags: ["errors", "oci"],
   ports: ["errors", "oci"],
   io: [...PURE, "ports"],
   signing: [...PURE, "ports", "io"],
@@ -15,10 +16,11 @@ const MAY_IMPORT = {
   registry: BELOW_ADAPTERS,
   "registry-server": BELOW_ADAPTERS,
   bundle: BELOW_ADAPTERS,
+  "image-lists": [...BELOW_ADAPTERS, "tags"],
 
   // bundle/format is the part of the bundle that does no I/O. Of io, operations use
   // what works on streams that ports hand out: retries, verified streams, digests.
-  operations: ["errors", "oci", "ports", "io", "signing", "bundle/format"],
+  operations: ["errors", "oci", "tags", "ports", "io", "signing", "bundle/format"],
 };
 const ROOMS = Object.keys(MAY_IMPORT);
 const ROOM_INDEX = "^src/([^/]+|bundle/format)/index\\.ts$";

@@ -14,6 +14,7 @@ describe("parseEndpoint", () => {
     ["/v2/app/blobs/uploads", { kind: "uploads", repository: "app" }],
     ["/v2/app/blobs/uploads/7", { kind: "upload", repository: "app", id: "7" }],
     ["/v2/blobs/uploads/blobs/uploads/7", { kind: "upload", repository: "blobs/uploads", id: "7" }],
+    ["/v2/app/referrers/sha256:ab", { kind: "referrers", repository: "app", digest: "sha256:ab" }],
     ["/v2/app/tags/list", { kind: "tags", repository: "app" }],
   ])("reads %s", (path, expected) => expect(parseEndpoint(path)).toEqual(expected));
 
@@ -23,7 +24,21 @@ describe("parseEndpoint", () => {
   );
 
   test("takes any text, and finds nothing in it that is not there", () => {
-    const unit = fc.constantFrom("/", "a", "B", "..", "manifests", "blobs", "uploads", "tags", "list", ":", "%", "\n");
+    const unit = fc.constantFrom(
+      "/",
+      "a",
+      "B",
+      "..",
+      "manifests",
+      "blobs",
+      "uploads",
+      "tags",
+      "list",
+      "referrers",
+      ":",
+      "%",
+      "\n",
+    );
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ unit })), (text) => {
         const { kind, ...parts } = parseEndpoint(`/v2/${text}`);

@@ -67,12 +67,25 @@ describe("a registry with tokens", () => {
     const refused = await exchange(registry, "POST", "/v2/app/blobs/uploads/?mount=sha256:0&from=base");
     expect(refused.status).toBe(401);
     expect(refused.headers["www-authenticate"]).toBe(
-      `Bearer realm="http://${registry.host}/token",service="${registry.host}",scope="repository:app:pull,push",scope="repository:base:pull"`,
+      `Bearer realm="http://${registry.host}/token",service="${registry.host}",scope="repository:app:pull,push repository:base:pull"`,
     );
     const { body } = await exchange(registry, "GET", "/token?scope=repository:app:pull");
     const headers = { authorization: `Bearer ${(JSON.parse(body) as { token: string }).token}` };
     expect((await exchange(registry, "GET", "/v2/app/tags/list", { headers })).status).toBe(200);
     expect((await exchange(registry, "GET", "/v2/other/tags/list", { headers })).status).toBe(401);
-    expect((await exchange(registry, "POST", "/v2/app/blobs/uploads/", { headers })).status).toBe(401);
+    const tooLittle = await exchange(registry, "POST", "/v2/app/blobs/uploads/", { headers });
+    expect(tooLittle.status).toBe(401);
+    expect(tooLittle.headers["www-authenticate"]).toContain('error="insufficient_scope"');
+  });
+
+  test("gives one for an identity token, and for no other", async () => {
+    registry.restage({ tokenAccess: { identityToken: "it" } });
+    const post = (refreshToken: string) =>
+      exchange(registry, "POST", "/token", {
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+        body: `grant_type=refresh_token&refresh_token=${refreshToken}&client_id=test&service=s`,
+      });
+    expect(await post("it")).toMatchObject({ status: 200, body: '{"access_token":"token-1","expires_in":300}' });
+    expect(await post("other")).toMatchObject({ status: 400 });
   });
 });

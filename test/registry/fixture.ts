@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { type Descriptor, digestOf, MEDIA_TYPE, type RawManifest } from "../../src/oci/index.js";
 import { RegistryClient, type RegistryClientOptions } from "../../src/registry/index.js";
 import { type Quirks, type RegistryServer, startRegistry } from "../../src/registry-server/index.js";
+import { BARE_MACHINE } from "../support/surroundings.js";
 
 /** Some bytes, and their descriptor. */
 export interface Content {
@@ -30,15 +31,21 @@ export const MANIFEST: RawManifest = content(
 /** A registry that has the image `app:1`, with one layer. */
 export async function startedRegistry(quirks: Quirks = {}): Promise<RegistryServer> {
   const registry = await startRegistry({ quirks });
-  for (const { bytes } of [CONFIG, LAYER]) registry.storage.putBlob("app", bytes);
-  registry.storage.putManifest("app", "1", MANIFEST.descriptor.mediaType, MANIFEST.bytes);
+  putApp(registry);
   return registry;
+}
+
+/** Puts the image `app:1`, with one layer, into a registry. */
+export function putApp({ storage }: RegistryServer, repository = "app"): void {
+  for (const { bytes } of [CONFIG, LAYER]) storage.putBlob(repository, bytes);
+  storage.putManifest(repository, "1", MANIFEST.descriptor.mediaType, MANIFEST.bytes);
 }
 
 /** A client without credentials that does not wait between tries. */
 export function impatientClient(options: RegistryClientOptions = {}): RegistryClient {
   return new RegistryClient({
     credentials: async () => undefined,
+    surroundings: BARE_MACHINE,
     ...options,
     retry: { sleep: async () => undefined, ...options.retry },
   });

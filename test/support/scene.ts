@@ -1,7 +1,7 @@
-import { type ExportToFileOptions, exportToFile } from "../../src/composition.js";
-import type { ExportResult } from "../../src/operations/index.js";
+import { type ExportToFileOptions, type ExportToFileResult, exportToFile } from "../../src/composition.js";
 import { type RegistryServer, startRegistry } from "../../src/registry-server/index.js";
 import { makeKeys, type TestKeys } from "./keys.js";
+import { BARE_MACHINE } from "./surroundings.js";
 import { TempFolder } from "./temp-folder.js";
 
 /** The usual stage of a test: a registry on each side of the gap, a key pair, and a folder for bundles. */
@@ -26,13 +26,14 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Exports repositories (`app:tag`) of the near registry. */
-  async export(images: readonly string[], options: Partial<ExportToFileOptions> = {}): Promise<ExportResult> {
+  async export(images: readonly string[], options: Partial<ExportToFileOptions> = {}): Promise<ExportToFileResult> {
     return await exportToFile({
       images: images.map((image) => `${this.near.host}/${image}`),
       output: this.bundle,
       signer: this.keys.signer,
       created: new Date("2026-01-02T03:04:05Z"),
       ...options,
+      registry: { surroundings: BARE_MACHINE, ...options.registry },
     });
   }
 

@@ -17,7 +17,7 @@ export interface Command {
   readonly summary: string;
   /** The operands and the most important options, for the command's own help. */
   readonly usage: string;
-  /** What stands after the name without a dash; all of it is demanded. */
+  /** What stands after the name without a dash; it is demanded if it says so. */
   readonly operands: Parameters;
   readonly options: Parameters;
   /** Adds the command to a parser; `choose` is called with what was typed if it is this one. */
@@ -39,7 +39,7 @@ export const GLOBAL_OPTIONS = ["json", "quiet", "help", "version"] as const;
 export function defineCommand<P extends Parameters, O extends Parameters>(spec: CommandSpec<P, O>): Command {
   const { run, ...command } = spec;
   const operands = Object.entries<Options>(spec.operands);
-  const signature = operands.map(([name, { array }]) => (array === true ? ` <${name}..>` : ` <${name}>`)).join("");
+  const signature = operands.map(operandSignature).join("");
   const build = (yargs: Argv) => {
     yargs.usage(`sealift ${spec.name} ${spec.usage}\n\n${spec.summary}.`);
     // Without a default of its own, help would show one of yargs' for a list.
@@ -60,4 +60,9 @@ export function defineCommand<P extends Parameters, O extends Parameters>(spec: 
         choose(args, (session) => run(args as unknown as InferredOptionTypes<P & O>, session));
       }),
   };
+}
+
+function operandSignature([name, { array, demandOption }]: readonly [string, Options]): string {
+  const text = array === true ? `${name}..` : name;
+  return demandOption === true ? ` <${text}>` : ` [${text}]`;
 }

@@ -1,13 +1,17 @@
 import { existsSync } from "node:fs";
 import { SealiftError } from "../../errors/index.js";
-import type { ExportResult, Platform, Signer } from "../../index.js";
+import type { ExportToFileResult, Platform, Signer } from "../../index.js";
 import { CONCURRENCY_OPTION, parseConcurrency } from "../options.js";
 import { readPassword } from "../password.js";
+import { minQuota, QUOTA_OPTION } from "../patience.js";
+import { MIRROR_OPTIONS, mirrorSettings, REGISTRY_OPTIONS, registryOptions } from "../registry-options.js";
 import { fieldLines } from "../render/fields.js";
 import { imageLines } from "../render/image-lines.js";
+import { quotaFields } from "../render/quota-fields.js";
 import { shellWord } from "../render/shell-word.js";
 import { counted, exactBytes } from "../render/units.js";
 import type { Session } from "../session.js";
+import { lockFrom, requestedImages } from "../requested-images.js";
 import { sourceDate } from "../source-date.js";
 import { defineCommand } from "./command.js";
 
@@ -19,8 +23,7 @@ export const exportCommand = defineCommand({
     image: {
       type: "string",
       array: true,
-      demandOption: true,
-      describe: "As docker pull takes it: nginx:1.27, host:5000/team/app@sha256:...",
+      describe: "As docker pull takes it: nginx:1.27, host:5000/team/app@sha256:...; or with a pattern: 'nginx:1.27.*'",
     },
   },
   options: {
@@ -32,23 +35,43 @@ export const exportCommand = defineCommand({
       default: "all",
       describe: "Platforms to carry: all, or a list such as linux/amd64,linux/arm64",
     },
+    images: { type: "string", requiresArg: true, describe: "List of images, one in a line; - is standard input" },
+    lock: {
+      type: "string",
+      requiresArg: true,
+      describe: "File that says which digests tags have; what it lacks is added",
+    },
+    locked: { type: "boolean", describe: "Carry only what the lock file covers, and leave it as it is" },
+    "no-referrers": {
+      type: "boolean",
+      default: false,
+      describe: "Leave out signatures, attestations and SBOMs that refer to an image",
+    },
     ...CONCURRENCY_OPTION,
+    ...MIRROR_OPTIONS,
+    ...REGISTRY_OPTIONS,
+    ...QUOTA_OPTION,
   },
   run: async (args, session) => {
-    const { image: images, output, key } = args;
+    const { output, key } = args;
     assertFileName(output);
-    const options = { ...parseConcurrency(args.concurrency), ...createdAt(session.host.env) };
-    const { exportToFile, parsePlatform, parseReference, readSigner } = await import("../../index.js");
+    const options = { ...parseConcurrency(args.concurrency), ...createdAt(session.host.env), ...lockFrom(args) };
+    const { exportToFile, parseImages, parsePlatform, readSigner } = await import("../../index.js");
+    const images = await requestedImages(args, session);
     // Nobody should type a password only to learn of a typing error before it.
-    for (const image of images) parseReference(image);
+    const registries = (await parseImages(images, options.lock)).map(({ registry }) => registry);
     const platforms: "all" | Platform[] = args.platform === "all" ? "all" : args.platform.split(",").map(parsePlatform);
+    const quota = minQuota(args["min-quota"]);
+    const registry = { ...(await registryOptions(args, registries, session)), ...mirrorSettings(args), ...quota };
     const opening = await openKey(key, session, readSigner);
     const { signal, onEvent } = session;
     const result = await exportToFile({
       images,
       output,
       platforms,
+      referrers: !args["no-referrers"],
       signer: opening.signer,
+      registry,
       signal,
       onEvent,
       ...options,
@@ -98,15 +121,15 @@ function createdAt(env: NodeJS.ProcessEnv): { readonly created?: Date } {
   return created === undefined ? {} : { created };
 }
 
-function bundleLines(output: string, keyId: string, { images, size, indexDigest }: ExportResult): string[] {
+function bundleLines(
+  output: string,
+  keyId: string,
+  { images, size, indexDigest, quotas }: ExportToFileResult,
+): string[] {
   return [
     `Wrote ${output} with ${counted(images.length, "image")}`,
     ...fieldLines(
-      [
-        ["size", exactBytes(size)],
-        ["index", indexDigest],
-        ["signed by", keyId],
-      ],
+      [["size", exactBytes(size)], ["index", indexDigest], ["signed by", keyId], ...quotaFields(quotas)],
       2,
     ),
     ...imageLines(images),

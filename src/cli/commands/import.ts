@@ -1,7 +1,9 @@
 import type { ImportedImage, ImportResult } from "../../index.js";
 import { CONCURRENCY_OPTION, parseConcurrency, TRUST_OPTIONS } from "../options.js";
+import { REGISTRY_OPTIONS, registryOptions } from "../registry-options.js";
 import { trustWords } from "../render/bundle-fields.js";
 import { fieldLines } from "../render/fields.js";
+import { referrerCounts } from "../render/referrers.js";
 import { shellWord } from "../render/shell-word.js";
 import { counted, exactBytes } from "../render/units.js";
 import { trustFrom } from "../trust.js";
@@ -22,14 +24,16 @@ export const importCommand = defineCommand({
     ...TRUST_OPTIONS,
     "dry-run": { type: "boolean", default: false, describe: "Say what would be sent, and send nothing" },
     ...CONCURRENCY_OPTION,
+    ...REGISTRY_OPTIONS,
   },
   run: async (args, session) => {
     const { bundle, to, "dry-run": dryRun } = args;
     const concurrency = parseConcurrency(args.concurrency);
     const trust = await trustFrom(args, session);
-    const { importFile } = await import("../../index.js");
+    const { importFile, parseDestination } = await import("../../index.js");
+    const registry = await registryOptions(args, [parseDestination(to).registry], session);
     const { signal, onEvent } = session;
-    const result = await importFile(bundle, { trust, to, dryRun, signal, onEvent, ...concurrency });
+    const result = await importFile(bundle, { trust, to, dryRun, registry, signal, onEvent, ...concurrency });
     const next = dryRun
       ? [`  sealift import ${shellWord(bundle)} --to ${shellWord(to)}${trustWords(args)}`]
       : arrived(result)
@@ -65,12 +69,13 @@ function resultLines(bundle: string, to: string, result: ImportResult): string[]
       ],
       2,
     ),
-    ...arrived(result).flatMap(({ name, destination, digest }) => [
+    ...arrived(result).flatMap(({ name, destination, digest, referrers = [] }) => [
       `  ${name}`,
       ...fieldLines(
         [
           [dryRun ? "would be" : "is now", destination],
           ["digest", digest],
+          ...(referrers.length === 0 ? [] : [["with", referrerCounts(referrers)] as const]),
         ],
         4,
       ),
