@@ -1,8 +1,8 @@
 import { appendFile, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { bytesOf, type RunResult, run, textOf } from "../support/interop/process.js";
 import { useScene } from "../support/interop/scene.js";
-import { describeWith, hasTool } from "../support/interop/tools.js";
+import { describeWith, describeWithBuilt } from "../support/interop/tools.js";
 
 const ENTRIES = ["sealift/bundle.json", "sealift/bundle.json.sig", "sealift/bundle.json.sigstore.json"];
 
@@ -31,8 +31,7 @@ describeWith(["openssl", "tar"], "the signature, by other tools", () => {
     expect((await openssl("changed.json")).code).toBe(1);
   });
 
-  // No package of Debian 12: .ci/run builds it where there is Go.
-  describe.skipIf(!hasTool("cosign"))("cosign", () => {
+  describeWithBuilt("cosign", "cosign", () => {
     const verifyBlob = (file: string): Promise<RunResult> => {
       const { publicKey } = scene().sealift;
       const bundle = scene().path("sealift/bundle.json.sigstore.json");

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Daemon } from "./daemon.js";
+import type { Login } from "./login.js";
 import { bytesOf } from "./process.js";
 
 interface Manifest {
@@ -8,19 +9,32 @@ interface Manifest {
   readonly manifests?: readonly { readonly digest: string; readonly platform: { readonly architecture: string } }[];
 }
 
-/** Debian's docker-registry (distribution 2.8) on a loopback port of its own. */
+/** In which way a registry is not the bare one. */
+export interface RegistryVariant {
+  /** Debian's docker-registry by default; distribution 3 calls itself `registry`. */
+  readonly command?: "docker-registry" | "registry";
+  /** What its configuration has besides (https://distribution.github.io/distribution/about/configuration/). */
+  readonly config?: { readonly auth?: object; readonly proxy?: object };
+  /** As whom skopeo looks into it. */
+  readonly login?: Login;
+}
+
+/** Debian's docker-registry (distribution 2.8), or distribution 3, on a loopback port of its own. */
 export class Registry implements AsyncDisposable {
   /** `127.0.0.1:PORT` */
   readonly host: string;
   readonly daemon: Daemon;
+  static #started = 0;
+  readonly #login: Login | undefined;
 
-  private constructor(host: string, daemon: Daemon) {
+  private constructor(host: string, daemon: Daemon, login: Login | undefined) {
     this.host = host;
     this.daemon = daemon;
+    this.#login = login;
   }
 
   /** Keeps its configuration, log and blobs in `folder`. A registry started there later has the same blobs. */
-  static async start(folder: string): Promise<Registry> {
+  static async start(folder: string, variant: RegistryVariant = {}): Promise<Registry> {
     await mkdir(folder, { recursive: true });
     const config = join(folder, "config.yml");
     const settings = {
@@ -28,17 +42,21 @@ export class Registry implements AsyncDisposable {
       log: { level: "info", accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(folder, "storage") } },
       http: { addr: "127.0.0.1:0" },
+      ...variant.config,
     };
     // YAML is a superset of JSON.
     await writeFile(config, JSON.stringify(settings));
-    const log = join(folder, `${process.pid}.log`);
-    const { daemon, answer } = await Daemon.start("docker-registry", ["serve", config], log, listeningHost);
-    return new Registry(answer, daemon);
+    // One that was started there before has said in its log where it listens.
+    Registry.#started += 1;
+    const log = join(folder, `${process.pid}-${Registry.#started}.log`);
+    const command = variant.command ?? "docker-registry";
+    const { daemon, answer } = await Daemon.start(command, ["serve", config], log, listeningHost);
+    return new Registry(answer, daemon, variant.login);
   }
 
   /** The bytes of a manifest or index, as skopeo gets them. */
   rawManifest(name: string): Promise<Buffer> {
-    return bytesOf("skopeo", ["inspect", "--raw", "--tls-verify=false", `docker://${this.host}/${name}`]);
+    return rawManifest(`${this.host}/${name}`, this.#login);
   }
 
   /** The digest of an image's config, which runtimes call the image's ID; of an index, that of its linux/amd64 image. */
@@ -82,6 +100,12 @@ export class Registry implements AsyncDisposable {
     const response = await fetch(`http://${this.host}/v2/${path}`);
     return response.json();
   }
+}
+
+/** The bytes of the manifest or index that a full name has, as skopeo gets them. */
+export function rawManifest(name: string, login?: Login): Promise<Buffer> {
+  const as = login === undefined ? [] : ["--creds", `${login.username}:${login.password}`];
+  return bytesOf("skopeo", ["inspect", "--raw", "--tls-verify=false", ...as, `docker://${name}`]);
 }
 
 function repositoryOf(name: string): string {

@@ -10,7 +10,7 @@ export class Scene implements AsyncDisposable {
   readonly near: Registry;
   readonly sealift: Sealift;
   readonly #workplace: Workplace;
-  readonly #started: (AsyncDisposable & { readonly daemon: Daemon })[] = [];
+  readonly #started: (AsyncDisposable & { readonly daemon?: Daemon })[] = [];
 
   private constructor(workplace: Workplace, near: Registry, sealift: Sealift) {
     this.near = near;
@@ -34,8 +34,8 @@ export class Scene implements AsyncDisposable {
     return this.#workplace.join(...parts);
   }
 
-  /** Keeps a server until the last test of the file. */
-  use<T extends AsyncDisposable & { readonly daemon: Daemon }>(server: T): T {
+  /** Keeps a server until the last test of the file; one that is a process of its own has a log to print. */
+  use<T extends AsyncDisposable & { readonly daemon?: Daemon }>(server: T): T {
     this.#started.push(server);
     return server;
   }
@@ -57,7 +57,7 @@ export class Scene implements AsyncDisposable {
   }
 
   async logs(): Promise<string> {
-    return (await Promise.all(this.#started.map(({ daemon }) => daemon.log()))).join("\n");
+    return (await Promise.all(this.#started.map(async ({ daemon }) => (await daemon?.log()) ?? ""))).join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

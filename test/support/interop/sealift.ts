@@ -1,6 +1,7 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Login } from "./login.js";
 import { type RunResult, run } from "./process.js";
 
 const PROGRAM = fileURLToPath(new URL("../../../bin/sealift.js", import.meta.url));
@@ -11,9 +12,11 @@ export class Sealift {
   readonly publicKey: string;
   readonly password = "correct horse battery staple";
   readonly #home: string;
+  readonly #environment: Readonly<Record<string, string>>;
 
-  private constructor(home: string) {
+  private constructor(home: string, environment: Readonly<Record<string, string>> = {}) {
     this.#home = home;
+    this.#environment = environment;
     this.privateKey = join(home, "test.key");
     this.publicKey = join(home, "test.pub");
   }
@@ -25,10 +28,26 @@ export class Sealift {
     return sealift;
   }
 
+  /** The same command, keys and home folder, with these environment variables besides. */
+  with(environment: Readonly<Record<string, string>>): Sealift {
+    return new Sealift(this.#home, { ...this.#environment, ...environment });
+  }
+
+  /** Writes what `docker login` would, with no credential helper. */
+  async login(logins: Readonly<Record<string, Login>>): Promise<void> {
+    const auths = Object.entries(logins).map(([host, { username, password }]) => {
+      return [host, { auth: Buffer.from(`${username}:${password}`).toString("base64") }] as const;
+    });
+    const folder = join(this.#home, ".docker");
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "config.json"), JSON.stringify({ auths: Object.fromEntries(auths) }));
+  }
+
   /** Runs the command, whatever comes of it. */
   run(...args: readonly string[]): Promise<RunResult> {
     // Neither the keys nor the credentials of whoever runs the tests.
-    const env = { HOME: this.#home, XDG_CONFIG_HOME: this.#home, COSIGN_PASSWORD: this.password };
+    const own = { HOME: this.#home, XDG_CONFIG_HOME: this.#home, DOCKER_CONFIG: join(this.#home, ".docker") };
+    const env = { ...own, COSIGN_PASSWORD: this.password, ...this.#environment };
     return run(process.execPath, [PROGRAM, ...args], { env });
   }
 

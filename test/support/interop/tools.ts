@@ -9,7 +9,7 @@ const ALWAYS = ["docker-registry", "skopeo", "umoci", "debootstrap", "setpriv"];
 /** Set by .ci/run, where a missing tool is a failure and not a reason to skip. */
 const REQUIRED = process.env["SEALIFT_INTEROP"] === "required";
 
-/** Where .ci/run builds cosign. Debian keeps dockerd and debootstrap in /usr/sbin, which is not on everybody's PATH. */
+/** Where .ci/run builds programs. Debian keeps dockerd and debootstrap in /usr/sbin, which is not on everybody's PATH. */
 const EXTRA_FOLDERS = [join(cacheFolder("sealift-ci"), "bin"), "/usr/sbin", "/sbin"];
 
 /** A folder that outlives the run, outside the checkout. */
@@ -19,6 +19,9 @@ export function cacheFolder(name: string): string {
 
 /** The PATH the tools are looked up in and run with. */
 export const TOOL_PATH = [process.env["PATH"] ?? "", ...EXTRA_FOLDERS].join(delimiter);
+
+/** distribution 3 calls itself `registry`. zot is used where somebody put it on the PATH. */
+export type BuiltProgram = "cosign" | "registry" | "zot";
 
 export function hasTool(name: string): boolean {
   return TOOL_PATH.split(delimiter).some((folder) => isExecutable(join(folder, name)));
@@ -43,6 +46,17 @@ export function describeWith(tools: readonly string[], name: string, tests: () =
   } else {
     describe.skip(`${name} (skipped, missing here: ${missing.join(", ")})`, tests);
   }
+}
+
+/**
+ * Tests that need a program which no package of Debian has. Where `.ci/run`
+ * builds it, which it does where there is Go, a missing one fails in CI;
+ * elsewhere they are skipped and say so.
+ */
+export function describeWithBuilt(program: BuiltProgram, name: string, tests: () => void): void {
+  const builtByCi = program !== "zot" && hasTool("go");
+  if (builtByCi || hasTool(program)) describeWith([program], name, tests);
+  else describe.skip(`${name} (skipped, missing here: ${program})`, tests);
 }
 
 function isExecutable(path: string): boolean {
