@@ -1,7 +1,6 @@
 import { access } from "node:fs/promises";
-import { basename, extname, resolve } from "node:path";
+import { basename, extname } from "node:path";
 import { FileSink, FileSource, stampOfReplaced } from "./bundle/index.js";
-import { quote, SealiftError } from "./errors/index.js";
 import { LockFile, type LockOptions, parseImages } from "./image-lists/index.js";
 import { acquireLock } from "./io/index.js";
 import { parseDestination } from "./oci/index.js";
@@ -102,8 +101,7 @@ export async function exportToFile(options: ExportToFileOptions): Promise<Export
   // Its failure is heard of where it is needed; until then it is no unhandled rejection.
   signer.catch(() => undefined);
   const { RegistryClient } = await import("./registry/index.js");
-  if (lock !== undefined) assertNoneOf([output, `${output}.lock`, `${output}.partial`], lock.path);
-  await parseImages(options.images, lock);
+  await parseImages(options.images, lock, output);
   await using _lock = await acquireLock(`${output}.lock`);
   await using lockFile = lock && (await LockFile.open(lock));
   const stamp = await stampOfReplaced(output);
@@ -239,17 +237,6 @@ export async function inspectFile(path: string, trust: TrustPolicy): Promise<Ins
 
 function common({ signal, onEvent }: CommonOptions) {
   return { onEvent: onEvent ?? (() => undefined), ...(signal === undefined ? {} : { signal }) };
-}
-
-function assertNoneOf(taken: readonly string[], path: string): void {
-  if (!taken.some((other) => resolve(other) === resolve(path))) return;
-  throw new SealiftError(
-    "USAGE",
-    `expected a lock file of its own, got ${quote(path)}, which the export writes itself`,
-    {
-      hint: "choose another name, such as sealift.lock",
-    },
-  );
 }
 
 async function openIfThere(path: string): Promise<FileSource | undefined> {

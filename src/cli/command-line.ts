@@ -1,5 +1,5 @@
 import yargs, { type Argv } from "yargs";
-import { SealiftError } from "../errors/index.js";
+import { quote, SealiftError } from "../errors/index.js";
 import type { Command, Execute } from "./commands/command.js";
 import { exportCommand } from "./commands/export.js";
 import { importCommand } from "./commands/import.js";
@@ -68,6 +68,7 @@ export function parseCommandLine(argv: readonly string[], columns: number | unde
     if (!(error instanceof Chosen)) throw error;
     const { command, args, execute } = error;
     assertGivenOnce(args, command);
+    assertSwitches(argv, command);
     return { execute, quiet: args["quiet"] === true, json: args["json"] === true };
   }
 }
@@ -118,6 +119,20 @@ function globalParser(width: number): Argv {
       .exitProcess(false)
       .wrap(width)
   );
+}
+
+// yargs reads whatever stands behind "=" as false, if it is not "true": `--dry-run=yes` would send.
+function assertSwitches(argv: readonly string[], { options }: Command): void {
+  const isSwitch = (name: string) => options[name]?.type === "boolean" || ["json", "quiet", "q"].includes(name);
+  const wrong = argv.find((argument) => {
+    const [, name = "", value = ""] = /^--?([^=]+)=(.*)$/s.exec(argument) ?? [];
+    return isSwitch(name) && value !== "true" && value !== "false";
+  });
+  if (wrong === undefined) return;
+  const name = wrong.replace(/=.*$/s, "");
+  throw new SealiftError("USAGE", `expected ${name}, ${name}=true or ${name}=false, got ${quote(wrong)}`, {
+    hint: `write ${name}, or leave it out`,
+  });
 }
 
 function assertGivenOnce(args: Readonly<Record<string, unknown>>, { operands, options }: Command): void {

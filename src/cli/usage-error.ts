@@ -10,16 +10,19 @@ import { closest } from "./suggestion.js";
 export function explainUsage(message: string, argv: readonly string[], commands: readonly Command[]): SealiftError {
   const word = argv.find((argument) => !argument.startsWith("-"));
   const command = commands.find(({ name }) => name === word);
-  const { text, meant } =
+  const { text, meant, advice } =
     command === undefined ? explainCommand(word, commands) : explainMessage(message, argv, command);
   const help = `see sealift ${command === undefined ? "" : `${command.name} `}--help`;
-  return new SealiftError("USAGE", text, { hint: meant === undefined ? help : `did you mean ${meant}? ${help}` });
+  const hint = [meant && `did you mean ${meant}? `, advice && `${advice}; `, help].filter(Boolean).join("");
+  return new SealiftError("USAGE", text, { hint });
 }
 
 interface Explanation {
   readonly text: string;
   /** What the user meant, as far as one can guess. */
   readonly meant?: string | undefined;
+  /** What to do besides looking into the help. */
+  readonly advice?: string | undefined;
 }
 
 function explainCommand(word: string | undefined, commands: readonly Command[]): Explanation {
@@ -45,8 +48,10 @@ const MESSAGES: readonly {
 }[] = [
   {
     pattern: /^Not enough non-option arguments/,
-    explain: (_names, { operands }) => ({
+    explain: (_names, { name, operands }) => ({
       text: `expected ${Object.keys(operands).join(" ").toUpperCase()}, got none`,
+      // docker and podman take no registry for Docker Hub.
+      advice: "registry" in operands ? `Docker Hub is sealift ${name} docker.io` : undefined,
     }),
   },
   {
@@ -73,7 +78,12 @@ const MESSAGES: readonly {
 function explainUnknown(names: string, { name: command, options }: Command, argv: readonly string[]): Explanation {
   const [name = ""] = names.split(", ");
   const isOption = !argv.includes(name) || name.startsWith("-");
-  if (!isOption) return { text: `expected no more after what ${command} needs, got ${quote(name)}` };
+  if (!isOption) {
+    // Where a password is to come from standard input, it may well be the word that is too many.
+    const isSecret = command === "login" || argv.includes("--password-stdin");
+    const got = isSecret ? "another word" : quote(name);
+    return { text: `expected no more after what ${command} needs, got ${got}` };
+  }
   const known = closest(name, [...Object.keys(options), ...GLOBAL_OPTIONS]);
   return { text: `expected an option of ${command}, got ${quote(flag(name))}`, meant: known && flag(known) };
 }

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { quote, SealiftError } from "../errors/index.js";
+import { isSealiftError, quote, SealiftError } from "../errors/index.js";
 import {
   type Digest,
   digestSchema,
@@ -52,7 +52,7 @@ export class LockDocument implements ImageLock {
    */
   static parse(bytes: Uint8Array, path: string): LockDocument {
     const what = `lock file ${quote(path)}`;
-    const { lockVersion } = parseJson(bytes, versionSchema, what, "CONFIG_INVALID");
+    const { lockVersion } = parsePart(bytes, versionSchema, what);
     if (typeof lockVersion === "number" && lockVersion !== LOCK_VERSION) {
       throw new SealiftError(
         "CONFIG_INVALID",
@@ -62,7 +62,7 @@ export class LockDocument implements ImageLock {
         },
       );
     }
-    const { images, patterns } = parseJson(bytes, lockSchema, what, "CONFIG_INVALID");
+    const { images, patterns } = parsePart(bytes, lockSchema, what);
     const names = { images: Object.keys(images), patterns: Object.keys(patterns) };
     const bad = names.images.find((name) => !isImageName(name)) ?? names.patterns.find((name) => !isPatternName(name));
     if (bad === undefined) return new LockDocument(Object.entries(images), Object.entries(patterns));
@@ -111,6 +111,17 @@ export class LockDocument implements ImageLock {
 
   #has(image: Reference): boolean {
     return this.#images.has(formatReference(image));
+  }
+}
+
+/** As `parseJson`, with a hint: what is no lock may be any file, and must not be lost for a wrong name. */
+function parsePart<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string): T {
+  try {
+    return parseJson(bytes, schema, what, "CONFIG_INVALID");
+  } catch (error) {
+    if (!isSealiftError(error) || error.hint !== undefined) throw error;
+    const hint = "name another file; or, if this was a lock file, mend it, or delete it to have a new one made";
+    throw new SealiftError(error.code, error.message, { hint, cause: error.cause });
   }
 }
 

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { isSealiftError, quote, SealiftError } from "../errors/index.js";
 import { acquireLock, readSmallFile, replaceFile } from "../io/index.js";
 import type { Reference } from "../oci/index.js";
@@ -23,15 +24,31 @@ const MAX_NAMES_SHOWN = 5;
  * Reads what is asked for, so that all that is wrong with it is known before any
  * registry is asked.
  *
- * @throws SealiftError `REFERENCE_INVALID`; `CONFIG_INVALID` if the lock file
+ * @param output - The bundle that will be written, if one will: neither it nor
+ * what an export writes beside it can be the lock file.
+ * @throws SealiftError `REFERENCE_INVALID`; `USAGE` if the lock file is one that
+ * the export writes; `CONFIG_INVALID` if the lock file
  * cannot be read, or is frozen and lacks an image; `FILE_NOT_FOUND` if it is
  * frozen and not there.
  */
-export async function parseImages(images: readonly string[], lock?: LockOptions): Promise<(Reference | TagPattern)[]> {
+export async function parseImages(
+  images: readonly string[],
+  lock?: LockOptions,
+  output?: string,
+): Promise<(Reference | TagPattern)[]> {
+  if (lock !== undefined && output !== undefined) assertApart(lock.path, output);
   const parsed = images.map(parseImage);
   for (const pattern of parsed.filter(isTagPattern)) await tagSelector(pattern);
   if (lock !== undefined) assertCovered(parsed, await readLock(lock), lock);
   return parsed;
+}
+
+function assertApart(path: string, output: string): void {
+  if (![output, `${output}.lock`, `${output}.partial`].some((written) => resolve(written) === resolve(path))) return;
+  const got = `got ${quote(path)}, which the export writes itself`;
+  throw new SealiftError("USAGE", `expected a lock file of its own, ${got}`, {
+    hint: "choose another name, such as sealift.lock",
+  });
 }
 
 function assertCovered(
@@ -105,9 +122,13 @@ export class LockFile implements AsyncDisposable {
 
 async function readLock({ path, isFrozen }: LockOptions): Promise<LockDocument> {
   try {
-    return LockDocument.parse(await readSmallFile(path, MAX_LOCK_SIZE), path);
+    return LockDocument.parse(await readSmallFile(path, MAX_LOCK_SIZE, `lock file ${quote(path)}`), path);
   } catch (error) {
-    if (isFrozen !== true && isSealiftError(error, "FILE_NOT_FOUND")) return LockDocument.empty();
-    throw error;
+    if (!isSealiftError(error, "FILE_NOT_FOUND")) throw error;
+    if (isFrozen !== true) return LockDocument.empty();
+    throw new SealiftError("FILE_NOT_FOUND", error.message, {
+      hint: "check the path, or have the lock file made by an export without --locked",
+      cause: error,
+    });
   }
 }

@@ -7,16 +7,17 @@ import { mediumError } from "./medium-error.js";
  * or a device, would keep its reader for ever.
  *
  * @param maxSize - In bytes; a larger file is refused, however large it is.
+ * @param what - Names it in the error, for example `lock file "a.lock"`.
  * @throws SealiftError `FILE_NOT_FOUND`, `CONFIG_INVALID` (too large, not
  * readable, no regular file), `MEDIUM_FAILED`.
  */
-export async function readSmallFile(path: string, maxSize: number): Promise<Buffer> {
+export async function readSmallFile(path: string, maxSize: number, what = quote(path)): Promise<Buffer> {
   let handle: FileHandle | undefined;
   try {
     // O_NONBLOCK: opening a pipe without a writer would wait for one.
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     if (!(await handle.stat()).isFile()) {
-      throw new SealiftError("CONFIG_INVALID", `expected ${quote(path)} to be a regular file, got something else`, {
+      throw new SealiftError("CONFIG_INVALID", `expected ${what} to be a regular file, got something else`, {
         hint: "name a file, not a folder, a pipe or a device",
       });
     }
@@ -32,7 +33,7 @@ export async function readSmallFile(path: string, maxSize: number): Promise<Buff
   } finally {
     await handle?.close();
   }
-  throw new SealiftError("CONFIG_INVALID", `expected ${quote(path)} to have at most ${maxSize} bytes, got more`, {
+  throw new SealiftError("CONFIG_INVALID", `expected ${what} to have at most ${maxSize} bytes, got more`, {
     hint: "check that this is the file you mean",
   });
 }

@@ -49,11 +49,11 @@ async function tagReferrer(
 ): Promise<void> {
   if (tag === undefined) return;
   const ours = rootOf(graph);
-  const there = await manifestAt({ destination, reference }, tag, op);
+  const there = await layersAt({ destination, reference }, tag, op);
   if (there !== undefined) {
-    const lost = layersBeside(there, ours);
+    const lost = countBeside(there, layersOf(ours));
     // cosign adds to what it finds, and so has whoever signed again on the far side.
-    if (lost > 0 && layersBeside(ours, there) === 0) return;
+    if (lost > 0 && countBeside(layersOf(ours), there) === 0) return;
     const name = `${formatRepository(reference)}:${tag}`;
     if (lost > 0 && tag.endsWith(".sig")) throw lostSignatures(name, lost);
     if (lost > 0) {
@@ -63,25 +63,28 @@ async function tagReferrer(
   await destination.putManifest(ours, tag, op);
 }
 
-async function manifestAt(
+/** The layers of what a tag names; undefined if it names nothing. */
+async function layersAt(
   { destination, reference }: ImportTarget["repository"],
   tag: string,
   op: Op,
-): Promise<RawManifest | undefined> {
+): Promise<readonly Descriptor[] | undefined> {
   if (!isManifestReader(destination)) return undefined;
   try {
-    return await destination.fetchManifest(await destination.resolve({ ...reference, tag }, op), op);
+    return layersOf(await destination.fetchManifest(await destination.resolve({ ...reference, tag }, op), op));
   } catch (error) {
     // Registries also refuse to speak of what does not exist.
     if (isSealiftError(error, "NOT_FOUND", "DENIED", "UNAUTHORIZED")) return undefined;
+    // The bundle is good: what is wrong on the far side stops this image, and no other.
+    if (isSealiftError(error) && error.exitCode === 3) throw unreadable(`${formatRepository(reference)}:${tag}`, error);
     throw error;
   }
 }
 
-/** How many layers `there` has that `ours` has not; a signature is a layer, or an annotation of one. */
-function layersBeside(there: RawManifest, ours: RawManifest): number {
-  const known = new Set(layersOf(ours).map(identify));
-  return layersOf(there).filter((layer) => !known.has(identify(layer))).length;
+/** How many layers `some` has that `others` has not; a signature is a layer, or an annotation of one. */
+function countBeside(some: readonly Descriptor[], others: readonly Descriptor[]): number {
+  const known = new Set(others.map(identify));
+  return some.filter((layer) => !known.has(identify(layer))).length;
 }
 
 function layersOf(manifest: RawManifest): readonly Descriptor[] {
@@ -101,6 +104,13 @@ function lostSignatures(name: string, lost: number): SealiftError {
       hint: "they would be lost: remove that tag if they may be, and sign again on the far side",
     },
   );
+}
+
+function unreadable(name: string, cause: SealiftError): SealiftError {
+  return new SealiftError("DENIED", `expected signatures of cosign's at ${name}, or nothing: ${cause.message}`, {
+    hint: "it would be lost: remove that tag if it may be",
+    cause,
+  });
 }
 
 async function explaining({ routed }: ImportTarget, step: () => Promise<void>): Promise<void> {

@@ -25,11 +25,19 @@ export async function listTags(text: string, options: Omit<ReadTagsOptions, "rep
   return { repository: formatRepository(pattern), tags: await select(all) };
 }
 
+// Read as a reference, it is a repository of Docker Hub whose tag is a number.
+const REGISTRY_ALONE = /^(?:localhost|[^/:@]*\.[^/:@]*):[0-9]+$/i;
+
 function parseRepository(text: string): TagPattern {
   const image = parseImage(text);
   if (isTagPattern(image)) return image;
   // A reference that names neither tag nor digest got a tag all the same.
   if (!/[:@][^/]*$/.test(text)) return anyTag(image);
+  if (REGISTRY_ALONE.test(text)) {
+    throw new SealiftError("USAGE", `expected a repository, got ${quote(text)}, which is a registry`, {
+      hint: `add the repository, such as ${text}/team/app`,
+    });
+  }
   throw new SealiftError("USAGE", `expected a repository, or one with a tag pattern, got one image: ${quote(text)}`, {
     hint: `leave the tag or digest out, or write a pattern such as ${formatRepository(image)}:1.*`,
   });

@@ -17,6 +17,11 @@ const MAX_PARALLEL_FETCHES = 4;
 // index may list thousands of manifests of 4 MiB each, which no memory holds.
 const MAX_METADATA_BYTES = 16 * 1024 * 1024;
 
+// A walk asks for a manifest three times at most, and again where it is an
+// attestation. A thousand referrers may also share one of megabytes, and keep
+// whoever parses it for each of them busy until memory ends.
+const MAX_BYTES_GIVEN = 4 * MAX_METADATA_BYTES;
+
 /** Reads the manifests and configs of one image, and of what refers to it: each once, and not more than memory holds. */
 export class MetadataReader {
   readonly #source: MetadataSource;
@@ -24,6 +29,8 @@ export class MetadataReader {
   readonly #configs = new Map<Digest, Promise<Uint8Array>>();
   readonly #sizes = new SizeLedger();
   #bytes = 0;
+  /** What is given again counts again. */
+  #bytesGiven = 0;
 
   constructor(source: MetadataSource) {
     this.#source = source;
@@ -31,7 +38,7 @@ export class MetadataReader {
 
   /** Whether more was asked for than is read of one image. */
   get isExhausted(): boolean {
-    return this.#bytes > MAX_METADATA_BYTES;
+    return this.#bytes > MAX_METADATA_BYTES || this.#bytesGiven > MAX_BYTES_GIVEN;
   }
 
   /**
@@ -43,7 +50,7 @@ export class MetadataReader {
     const raw = this.#manifests.get(descriptor.digest) ?? this.#readManifest(descriptor);
     this.#manifests.set(descriptor.digest, raw);
     // Another place may name the same bytes as something else.
-    return { descriptor, bytes: (await raw).bytes };
+    return { descriptor, bytes: this.#give((await raw).bytes, descriptor) };
   }
 
   /**
@@ -54,7 +61,7 @@ export class MetadataReader {
   async config(descriptor: Descriptor): Promise<Uint8Array> {
     const bytes = this.#configs.get(descriptor.digest) ?? this.#readConfig(descriptor);
     this.#configs.set(descriptor.digest, bytes);
-    return await bytes;
+    return this.#give(await bytes, descriptor);
   }
 
   /**
@@ -83,8 +90,14 @@ export class MetadataReader {
 
   #count(bytes: Uint8Array, descriptor: Descriptor): void {
     this.#bytes += bytes.length;
-    if (!this.isExhausted) return;
+    if (this.#bytes <= MAX_METADATA_BYTES) return;
     throw boundless(descriptor, `more than ${MAX_METADATA_BYTES / 2 ** 20} MiB of manifests and configs in one image`);
+  }
+
+  #give(bytes: Uint8Array, descriptor: Descriptor): Uint8Array {
+    this.#bytesGiven += bytes.length;
+    if (this.#bytesGiven <= MAX_BYTES_GIVEN) return bytes;
+    throw boundless(descriptor, "manifests that are named again and again in one image");
   }
 }
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { BundleImage, BundleReferrer } from "../bundle/format/index.js";
 import { SealiftError } from "../errors/index.js";
-import type { Digest } from "../oci/index.js";
+import type { Descriptor, Digest } from "../oci/index.js";
 import type { ImageGraph } from "./image-graph.js";
 import type { MetadataReader } from "./metadata-reader.js";
 import { attestationsIn, isAboutSubject, type WalkedReferrer, walkReferrer } from "./referrer-graph.js";
@@ -19,34 +19,48 @@ export async function walkReferrers(
   metadata: MetadataReader,
 ): Promise<readonly WalkedReferrer[]> {
   const attestations = attestationsIn(graph);
-  const subjects = new Set<Digest>(graph.manifests.map(({ descriptor }) => descriptor.digest));
-  const walked: WalkedReferrer[] = [];
-  let waiting = referrers;
-  while (waiting.length > 0) {
-    const ready = waiting.filter(({ subject }) => subjects.has(subject));
-    const [first] = waiting;
-    if (ready.length === 0 && first !== undefined) {
-      throw invalid(first, `to be about a manifest of ${name}`, `that it is about ${first.subject}`);
-    }
-    for (const referrer of ready) {
-      const listed = attestations.get(referrer.descriptor.digest);
-      const found = await walkReferrer(referrer, metadata, listed);
-      if (!isAboutSubject(found, listed)) {
-        throw invalid(
-          referrer,
-          `to be about ${referrer.subject}`,
-          `${found.statement.subject ?? "nothing"} as its subject`,
-        );
-      }
-      if (!isDeepStrictEqual(found.referrer, referrer)) {
-        throw invalid(referrer, "to be described as its manifest says", "something else in the index");
-      }
-      walked.push(found);
-      for (const { descriptor } of found.graph.manifests) subjects.add(descriptor.digest);
-    }
-    waiting = waiting.filter((referrer) => !ready.includes(referrer));
+  // By what they are about: to look for those that can be read now would take days where there are many.
+  const waiting = new Map<Digest, BundleReferrer[]>();
+  for (const referrer of referrers) {
+    const others = waiting.get(referrer.subject) ?? [];
+    others.push(referrer);
+    waiting.set(referrer.subject, others);
   }
+  const subjects = graph.manifests.map(({ descriptor }) => descriptor.digest);
+  const walked: WalkedReferrer[] = [];
+  // It grows on the way.
+  for (const subject of subjects) {
+    const ready = waiting.get(subject) ?? [];
+    waiting.delete(subject);
+    for (const referrer of ready) {
+      const found = await walkStated(referrer, attestations.get(referrer.descriptor.digest), metadata);
+      walked.push(found);
+      for (const { descriptor } of found.graph.manifests) subjects.push(descriptor.digest);
+    }
+  }
+  const [left] = [...waiting.values()].flat();
+  if (left !== undefined) throw invalid(left, `to be about a manifest of ${name}`, `that it is about ${left.subject}`);
   return walked;
+}
+
+/** Reads a referrer that must be what the index says of it. */
+async function walkStated(
+  referrer: BundleReferrer,
+  listed: Descriptor | undefined,
+  metadata: MetadataReader,
+): Promise<WalkedReferrer> {
+  const found = await walkReferrer(referrer, metadata, listed);
+  if (!isAboutSubject(found, listed)) {
+    throw invalid(
+      referrer,
+      `to be about ${referrer.subject}`,
+      `${found.statement.subject ?? "nothing"} as its subject`,
+    );
+  }
+  if (!isDeepStrictEqual(found.referrer, referrer)) {
+    throw invalid(referrer, "to be described as its manifest says", "something else in the index");
+  }
+  return found;
 }
 
 function invalid({ descriptor }: BundleReferrer, expected: string, came: string): SealiftError {

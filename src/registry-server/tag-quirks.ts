@@ -26,12 +26,13 @@ export const TAG_QUIRKS = {
   /** The Link to the next page is this, on the last one, too: a circle, or a way to somebody else. */
   tagLink: (link: string) => onTags(async (call, next) => withHeaders(await next(call), { link })),
 
-  /** Pages of one tag, or of none, without an end: an attacker. */
-  endlessTags: (what: "tags" | "nothing") =>
+  /** Pages of one tag, of none, or of one name of 15 MiB, without an end: an attacker. */
+  endlessTags: (what: "tags" | "nothing" | "long names") =>
     onTags(async ({ url }) => {
       const page = Number(url.searchParams.get("page") ?? 0);
+      const name = `t${page}`.padEnd(what === "long names" ? 15 * 1024 * 1024 : 0, "-");
       const next = `<${url.pathname}?page=${page + 1}>; rel="next"`;
-      return jsonReply(200, { tags: what === "tags" ? [`t${page}`] : [] }, { link: next });
+      return jsonReply(200, { tags: what === "nothing" ? [] : [name] }, { link: next });
     }),
 
   /** A list of this many tags on one page: a repository without anybody who cleans it up, or an attacker. */

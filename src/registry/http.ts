@@ -132,6 +132,8 @@ export class HttpClient implements AsyncDisposable {
     const deadline = new Deadline(timeouts.whole);
     // An upload may take any time, and so may a blob; all else that is answered may not.
     if (!(body instanceof Readable)) deadline.set();
+    // What is answered between (102, 103) ends no silence, and may come without an end.
+    else body.once("end", () => deadline.set());
     const ending = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
     try {
       const answering = route.dispatcher.request({
@@ -186,6 +188,7 @@ class Deadline {
   readonly #controller = new AbortController();
   readonly #milliseconds: number;
   #timer: NodeJS.Timeout | undefined;
+  #isLifted = false;
 
   constructor(milliseconds: number) {
     this.#milliseconds = milliseconds;
@@ -195,14 +198,16 @@ class Deadline {
     return this.#controller.signal;
   }
 
-  /** Lets the time begin, if it has not yet. */
+  /** Lets the time begin, if it has not yet, and there still is a deadline. */
   set(): void {
+    if (this.#isLifted) return;
     this.#timer ??= setTimeout(() => {
       this.#controller.abort(new Error(`the answer took more than ${this.#milliseconds / 1000} s`));
     }, this.#milliseconds);
   }
 
   lift(): void {
+    this.#isLifted = true;
     clearTimeout(this.#timer);
   }
 }

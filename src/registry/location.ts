@@ -10,8 +10,9 @@ import { quote, SealiftError } from "../errors/index.js";
 export function resolveLocation(location: string | undefined, asked: URL, wanted: string): URL {
   const url = location !== undefined && URL.canParse(location, asked.href) ? new URL(location, asked) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    // It may hold a signature or a password, so no more of it is shown than its beginning.
-    const came = location === undefined ? "none" : `${quote(location.replace(/[@?#].*$|\/\/.*$/s, "").slice(0, 20))}…`;
+    // It may hold a signature or a password, so no more of it is shown than its scheme.
+    const [scheme = ""] = /^[a-z][a-z0-9+.-]{0,19}:/i.exec(location ?? "") ?? [];
+    const came = location === undefined ? "none" : `${quote(scheme)}…`;
     throw new SealiftError(
       "REGISTRY_PROTOCOL",
       `expected ${wanted}, got from ${asked.host} an answer that should name a Location, but has ${came}`,

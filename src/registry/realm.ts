@@ -3,8 +3,9 @@ import { quote, SealiftError } from "../errors/index.js";
 import type { Challenge } from "./challenge.js";
 import { isLoopback, type RegistryHost } from "./host.js";
 
-// Addresses that mean another machine on each network, or this one: RFC 6890,
-// RFC 4193. Clouds give keys to whoever asks at 169.254.169.254 and fd00:ec2::254.
+// Addresses that mean another machine on each network, or this one, and those of
+// IPv6 that stand for one of IPv4: RFC 6890, RFC 4193, RFC 6052, RFC 3056. Clouds
+// give keys to whoever asks at 169.254.169.254, 192.0.0.192 and fd00:ec2::254.
 const PRIVATE = new BlockList();
 for (const [network, prefix] of [
   ["0.0.0.0", 8],
@@ -13,15 +14,19 @@ for (const [network, prefix] of [
   ["127.0.0.0", 8],
   ["169.254.0.0", 16],
   ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
   ["192.168.0.0", 16],
-  ["224.0.0.0", 4],
+  ["198.18.0.0", 15],
+  ["224.0.0.0", 3],
 ] as const) {
   PRIVATE.addSubnet(network, prefix, "ipv4");
 }
 for (const [network, prefix] of [
-  ["::", 127],
+  ["::", 96],
+  ["64:ff9b::", 32],
+  ["2002::", 16],
   ["fc00::", 7],
-  ["fe80::", 10],
+  ["fe80::", 9],
   ["ff00::", 8],
 ] as const) {
   PRIVATE.addSubnet(network, prefix, "ipv6");

@@ -1,6 +1,6 @@
 import { quote, SealiftError } from "../errors/index.js";
 import { parseGlob } from "./glob.js";
-import type { TagPattern } from "./image.js";
+import type { TagPattern } from "./tag-pattern.js";
 import { newestOf, sortTags, versionsOf, withoutAliases } from "./version.js";
 
 /** Picks those of a repository's tags that a pattern means, in the order of `sortTags`. */

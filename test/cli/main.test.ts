@@ -52,6 +52,8 @@ describe("a command line that makes no sense", () => {
     [["export"], "expected --output and --key, got none", "see sealift export --help"],
     [["export", "-o", "b.tar", "--key", "k.key"], "expected IMAGE or --images, got none", "see sealift export --help"],
     [["verify"], "expected BUNDLE, got none", "see sealift verify --help"],
+    [["login"], "expected REGISTRY, got none", "Docker Hub is sealift login docker.io; see sealift login --help"],
+    [["logout"], "expected REGISTRY, got none", "Docker Hub is sealift logout docker.io; see sealift logout --help"],
     [["export", "nginx"], "expected --output and --key, got none", "see sealift export --help"],
     [["export", "nginx", "-o", "b.tar"], "expected --key, got none", "see sealift export --help"],
     [["import", "b.tar"], "expected --to, got none", "see sealift import --help"],
@@ -69,6 +71,13 @@ describe("a command line that makes no sense", () => {
       "see sealift verify --help",
     ],
     [["keygen", "mine"], 'expected no more after what keygen needs, got "mine"', "see sealift keygen --help"],
+    // The words too many may be a password.
+    [["login", "r", "secret"], "expected no more after what login needs, got another word", "see sealift login --help"],
+    [
+      ["tags", "app", "-u", "ann", "--password-stdin", "secret"],
+      "expected no more after what tags needs, got another word",
+      "see sealift tags --help",
+    ],
     [["verify", "b.tar", "--key"], "expected a value after --key, got none", "see sealift verify --help"],
     [["verify", "b.tar", "--key", "--deep"], "expected a value after --key, got none", "see sealift verify --help"],
     [
@@ -78,6 +87,9 @@ describe("a command line that makes no sense", () => {
     ],
     [[...EXPORT, "-o", "c.tar"], "expected --output once, got it 2 times", "leave all but one out"],
     [["import", "b.tar", "--to", "a", "--to", "b"], "expected --to once, got it 2 times", "leave all but one out"],
+    [["import", "b.tar", "--to", "a", "--dry-run=yes"], 'or --dry-run=false, got "--dry-run=yes"', "write --dry-run"],
+    [[...EXPORT, "--plain-http="], 'or --plain-http=false, got "--plain-http="', "write --plain-http"],
+    [["verify", "b.tar", "-q=1"], 'expected -q, -q=true or -q=false, got "-q=1"', "write -q"],
     [[...EXPORT, "--concurrency", "0"], 'from 1 to 16, got "0"', "leave it out"],
     [[...EXPORT, "--concurrency", "17"], 'from 1 to 16, got "17"', "leave it out"],
     [[...EXPORT, "--concurrency", "-1"], 'from 1 to 16, got "-1"', "leave it out"],

@@ -106,6 +106,13 @@ describe("what is no lock", () => {
     expect(() => parse(text)).toThrow(message);
     expect(() => parse(text)).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }) as Error);
     expect(() => parse(text)).toThrow("sealift.lock");
+    expect(() => parse(text)).toThrow(expect.objectContaining({ hint: expect.any(String) as string }) as Error);
+  });
+
+  test("says what to do about it", () => {
+    const hint = "name another file; or, if this was a lock file, mend it, or delete it to have a new one made";
+    expect(() => parse("oci-layout\0\0")).toThrow(expect.objectContaining({ hint }) as Error);
+    expect(() => parse("{}")).toThrow(expect.objectContaining({ hint }) as Error);
   });
 
   test("any bytes at all are CONFIG_INVALID", () => {

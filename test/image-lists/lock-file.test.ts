@@ -79,7 +79,10 @@ describe("a lock file", () => {
 
   test("that is too large is refused", async () => {
     await writeFile(path, " ".repeat(16 * 1024 * 1024 + 1));
-    await expect(LockFile.open({ path })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+    await expect(LockFile.open({ path })).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: `expected lock file "${path}" to have at most 16777216 bytes, got more`,
+    });
   });
 
   test("whose folder is not there is refused before anything is done", async () => {
@@ -107,6 +110,15 @@ describe("what is asked for", () => {
     expect(await parseImages(["nginx"], { path })).toHaveLength(1);
     await writeFile(path, "{");
     await expect(parseImages(["nginx"], { path })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  });
+
+  test.each(["", ".lock", ".partial"])("is not locked by what the export writes: BUNDLE%s", async (suffix) => {
+    await writeFile(`${path}${suffix}`, "no lock");
+    await expect(parseImages(["nginx"], { path: `${path}${suffix}` }, path)).rejects.toMatchObject({
+      code: "USAGE",
+      message: `expected a lock file of its own, got "${path}${suffix}", which the export writes itself`,
+      hint: "choose another name, such as sealift.lock",
+    });
   });
 
   test("must be in a lock that is frozen; what is not is named, up to five", async () => {

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { freePort } from "../support/interop/free-port.js";
 import { IMAGES } from "../support/interop/images.js";
@@ -58,6 +59,30 @@ describeWith([], "registries of every kind", () => {
       await roundTrip(scene(), scene().path(BUNDLE), "htpasswd-trip", reachable);
     });
 
+    test("what sealift login keeps lets import and export in, until logout removes it", async () => {
+      const { host } = await start("by-login");
+      const folder = scene().path("by-login-docker");
+      const sealift = scene().sealift.with({ DOCKER_CONFIG: folder });
+      const importing = ["import", scene().path(BUNDLE), "--to", host, "--key", sealift.publicKey];
+      const kept = async () => JSON.parse(await readFile(`${folder}/config.json`, "utf8")) as unknown;
+
+      const login = await sealift.pipe(CARRIER.password, "login", host, "-u", CARRIER.username, "--password-stdin");
+      expect(login.code, login.stderr).toBe(0);
+      const auth = Buffer.from(`${CARRIER.username}:${CARRIER.password}`).toString("base64");
+      expect(await kept()).toEqual({ auths: { [host]: { auth } } });
+      await roundTrip(scene(), scene().path(BUNDLE), "by-login-trip", {
+        host,
+        sealift,
+        content: { host, login: CARRIER },
+      });
+
+      await sealift.must("logout", host);
+      expect(await kept()).toEqual({ auths: {} });
+      const refused = await sealift.run(...importing);
+      expect(refused.code).toBe(4);
+      expect(refused.stderr).toContain("UNAUTHORIZED");
+    });
+
     test("a wrong password is said to be refused, and is not shown", async () => {
       const { host } = await start("wrong");
       await scene().sealift.login({ [host]: { ...CARRIER, password: "hunter2-hunter2" } });
@@ -100,7 +125,7 @@ describeWith([], "registries of every kind", () => {
 
     // Two layers of several seconds each, fetched one after the other: the token ends in the first.
     test("tokens that end in the middle are renewed", async () => {
-      const { host, tokens } = await start("brief", { refusedAfter: 1, bytesPerSecond: 16_000_000 });
+      const { host, tokens } = await start("brief", { refusedAfter: 3, bytesPerSecond: 16_000_000 });
       const { sealift, near } = scene();
       await sealift.export(scene().path("node.tar"), scene().names("node"));
       await sealift.must("import", scene().path("node.tar"), "--to", host, "--key", sealift.publicKey);

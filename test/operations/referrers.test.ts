@@ -312,6 +312,17 @@ describe("an image fails, and the others are carried, when", () => {
     const { failures } = await scene.export(["app:1", "other:1"]);
     expect(failures).toMatchObject([{ error: { code: "REGISTRY_PROTOCOL" } }]);
   });
+
+  test("hostile: many share a manifest of megabytes, so that little to fetch is much to parse", async () => {
+    const { root, blobs } = sampleReferrer(undefined, "a/b", "", { annotations: { padding: "x".repeat(3_900_000) } });
+    for (const at of Array(10).keys()) {
+      const members = { schemaVersion: 2, subject: descriptorOf(image), annotations: { at: `${at}` } };
+      const list = sampleManifest(MEDIA_TYPE.ociIndex, { ...members, manifests: [root.descriptor] });
+      attach(image, { root: list, manifests: [root, list], blobs });
+    }
+    const { failures } = await scene.export(["app:1", "other:1"]);
+    expect(failures).toMatchObject([{ error: { code: "REGISTRY_PROTOCOL" } }]);
+  });
 });
 
 describe("an import", () => {
@@ -434,6 +445,22 @@ describe("a tag of cosign's on the far side", () => {
     expect(failure.message).toContain("got 1 others there");
     expect(now()).toBe(descriptorOf(theirs).digest);
     expect(scene.far.storage.hasTag("app", "1")).toBe(false);
+  });
+
+  test("hostile: that is two images at once keeps it, and no other image fails for that", async () => {
+    storeImage(scene.near.storage, "other", "1", sampleImage({ layers: [await sampleLayer({ a: "other" })] }));
+    const theirs = sampleManifest(MEDIA_TYPE.ociManifest, {
+      ...(JSON.parse(Buffer.from(sampleAttachment("theirs").root.bytes).toString()) as object),
+      Layers: [],
+    });
+    tag = `${referrersTag(descriptorOf(image).digest)}.sig`;
+    attach(image, sampleAttachment("ours"), "sig");
+    await scene.export(["app:1", "other:1"]);
+    storeImage(scene.far.storage, "app", tag, { ...sampleAttachment("theirs"), root: theirs, manifests: [theirs] });
+    const { images } = await importIt();
+    expect(images.map(({ failure }) => failure?.code)).toEqual(["DENIED", undefined]);
+    expect(now()).toBe(theirs.descriptor.digest);
+    expect(scene.far.storage.hasTag("other", "1")).toBe(true);
   });
 
   test("for attestations moves on with a warning, since cosign replaces these", async () => {

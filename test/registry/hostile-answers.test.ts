@@ -50,6 +50,25 @@ test("a server that drips, and so is never silent, is given up", async () => {
   expect(failure.message).toContain("more than 0.3 s");
 });
 
+test("an upload that is answered with 102 for ever is given up", async () => {
+  const host = await given((request, response) => {
+    if (request.method === "POST") {
+      response.writeHead(202, { location: "/v2/app/blobs/uploads/1" }).end();
+      return;
+    }
+    request.resume();
+    const processing = setInterval(() => {
+      response.writeProcessing();
+    }, 10);
+    response.on("close", () => {
+      clearInterval(processing);
+    });
+  });
+  const failure = await failureOf(() => client.repository(host, "app").putBlob(LAYER.descriptor, opener(LAYER)));
+  expect(failure).toMatchObject({ code: "UNREACHABLE" });
+  expect(failure.message).toContain("more than 0.3 s");
+});
+
 test.each([
   ["with a comma too many", `{"token":"${SECRET}",}`],
   ["in plain text", `token=${SECRET}`],
@@ -79,11 +98,14 @@ test.each([
   expect(allOf(failure)).not.toContain(BASIC);
 });
 
-test("a password in a malformed Location is not repeated", async () => {
-  const host = await given((_request, response) => {
-    response.writeHead(307, { location: `ftp://ann:${SECRET}@elsewhere/?signature=${SECRET}` }).end();
-  });
-  const failure = await resolving(host);
-  expect(failure.code).toBe("REGISTRY_PROTOCOL");
-  expect(allOf(failure)).not.toContain(SECRET);
-});
+test.each([`ftp://ann:${SECRET}@elsewhere/?signature=${SECRET}`, `ann:${SECRET}`, `http:[${SECRET}`])(
+  "a password in a malformed Location is not repeated: %s",
+  async (location) => {
+    const host = await given((_request, response) => {
+      response.writeHead(307, { location }).end();
+    });
+    const failure = await resolving(host);
+    expect(failure.code).toBe("REGISTRY_PROTOCOL");
+    expect(allOf(failure)).not.toContain(SECRET);
+  },
+);

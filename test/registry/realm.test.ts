@@ -18,6 +18,7 @@ describe("a token realm is taken", () => {
     ["at another port of the registry's host", "10.0.0.5:5000", "https://10.0.0.5:5001/token"],
     ["on this machine, for a registry on this machine", "127.0.0.1:5000", "http://localhost:5001/token"],
     ["at a public address", "reg.example", "https://1.1.1.1/token"],
+    ["at a public address of IPv6", "reg.example", "https://[2606:4700:4700::1111]/token"],
   ])("%s", (_what, registry, realm) => {
     expect(endpoint(registry, realm)).toBe(realm);
   });
@@ -45,6 +46,14 @@ describe("hostile: a token realm is refused", () => {
     "https://[fd00:ec2::254]/token",
     "https://[fe80::1]/token",
     "https://[::ffff:10.1.2.3]/token",
+    "https://[::10.1.2.3]/token",
+    "https://[64:ff9b::10.1.2.3]/token",
+    "https://[2002:a01:203::1]/token",
+    "https://[fec0::1]/token",
+    "https://192.0.0.192/opc/v2/instance/",
+    "https://198.18.0.1/token",
+    "https://240.0.0.1/token",
+    "https://255.255.255.255/token",
     // The same addresses as the URL standard reads them.
     "https://0x0a010203/token",
     "https://167838211/token",

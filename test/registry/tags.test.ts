@@ -78,6 +78,7 @@ describe("listing tags", () => {
     await expect(tagsOf(client.repository(registry.host, "gone"))).rejects.toMatchObject({
       code: "NOT_FOUND",
       message: containing(`expected the tags of ${registry.host}/gone, got 404`),
+      hint: "check the name of the repository; one that nothing was pushed to is not there for some registries",
     });
   });
 
@@ -132,6 +133,15 @@ describe("hostile: a registry", () => {
       code: "REGISTRY_PROTOCOL",
       message: containing("got more than 1000000"),
     });
+  });
+
+  test("with names that are no tags, and together larger than memory should hold, is left", async () => {
+    const app = await given({ endlessTags: "long names" });
+    await expect(tagsOf(app)).rejects.toMatchObject({
+      code: "REGISTRY_PROTOCOL",
+      message: containing("got more than 134217728 bytes"),
+    });
+    expect(registry.requests).toHaveLength(9);
   });
 
   test("with a page that is larger than memory should hold is left", async () => {

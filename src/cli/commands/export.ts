@@ -59,7 +59,7 @@ export const exportCommand = defineCommand({
     const { exportToFile, parseImages, parsePlatform, readSigner } = await import("../../index.js");
     const images = await requestedImages(args, session);
     // Nobody should type a password only to learn of a typing error before it.
-    const registries = (await parseImages(images, options.lock)).map(({ registry }) => registry);
+    const registries = (await parseImages(images, options.lock, output)).map(({ registry }) => registry);
     const platforms: "all" | Platform[] = args.platform === "all" ? "all" : args.platform.split(",").map(parsePlatform);
     const quota = minQuota(args["min-quota"]);
     const registry = { ...(await registryOptions(args, registries, session)), ...mirrorSettings(args), ...quota };

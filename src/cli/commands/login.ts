@@ -19,7 +19,7 @@ export const login = defineCommand({
   options: { ...LOGIN_OPTIONS, ...AUTHFILE_OPTION, ...CONNECTION_OPTIONS },
   run: async (args, session) => {
     const { logIn } = await import("../../index.js");
-    const to = await parseRegistry(args.registry);
+    const to = await parseRegistry(args.registry, "login");
     const registry = connectionOptions(args, session);
     const given = await readLogin(args, to, session);
     const keep = credentialSources(args, session);
@@ -37,17 +37,23 @@ export const login = defineCommand({
   },
 });
 
+// A host with what it has as a URL. What has an "@" may hold a password, and is never shown.
+const ADDRESS = /^(https?:\/\/)?([^/@]+)(\/[^@]*)?$/i;
+
 /**
  * A registry's name as somebody types it.
  *
- * @throws SealiftError `REFERENCE_INVALID`, `USAGE`.
+ * @param command - Who wants it, for the hint.
+ * @throws SealiftError `REFERENCE_INVALID`; `USAGE` if it is a URL, or has a path.
  */
-export async function parseRegistry(text: string): Promise<string> {
+export async function parseRegistry(text: string, command: "login" | "logout"): Promise<string> {
   const { parseDestination } = await import("../../index.js");
-  const { registry, prefix } = parseDestination(text);
-  if (prefix === "") return registry;
-  throw new SealiftError("USAGE", `expected a registry, got a path in one: ${quote(text)}`, {
-    hint: `leave the path out: ${registry}`,
+  const [, scheme = "", host = text, path = "/"] = ADDRESS.exec(text) ?? [];
+  const { registry } = parseDestination(host);
+  if (scheme === "" && path === "/") return registry;
+  const plain = command === "login" && scheme.toLowerCase() === "http://" ? " --plain-http" : "";
+  throw new SealiftError("USAGE", `expected a registry as HOST or HOST:PORT, got ${quote(text)}`, {
+    hint: `leave the rest out: sealift ${command} ${registry}${plain}`,
   });
 }
 

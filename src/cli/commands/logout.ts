@@ -11,7 +11,7 @@ export const logout = defineCommand({
   options: AUTHFILE_OPTION,
   run: async (args, session) => {
     const { logOut } = await import("../../index.js");
-    const from = await parseRegistry(args.registry);
+    const from = await parseRegistry(args.registry, "logout");
     const { path, helper, wasThere, remains } = await logOut(from, credentialSources(args, session));
     if (remains !== undefined) session.warnAloud(`there still are credentials for ${from}: ${remains}`);
     return {

@@ -20,13 +20,11 @@ export interface LoginPlace {
  * itself, as base64. The file is `authFile`, else what `REGISTRY_AUTH_FILE`
  * names, else Docker's.
  *
+ * @param name - The registry's, as it stands in references; Docker Hub has several.
  * @throws SealiftError `CONFIG_INVALID` for the file or the helper, and as for any file.
  */
-export async function storeLogin(
-  registry: string,
-  login: UserPassword,
-  sources: CredentialSources,
-): Promise<LoginPlace> {
+export async function storeLogin(name: string, login: UserPassword, sources: CredentialSources): Promise<LoginPlace> {
+  const registry = registryOf(name);
   const { path, key, entry } = await placeOf(registry, sources);
   if (entry === undefined) {
     await editAuths(path, (auths) => new Map([...without(auths, registry), [key, { auth: base64Login(login) }]]));
@@ -45,9 +43,10 @@ export async function storeLogin(
  * @throws SealiftError as {@link storeLogin}.
  */
 export async function eraseLogin(
-  registry: string,
+  name: string,
   sources: CredentialSources,
 ): Promise<LoginPlace & { readonly wasThere: boolean }> {
+  const registry = registryOf(name);
   const { path, entry } = await placeOf(registry, sources);
   const wasKept = entry !== undefined && (await eraseWithHelper(entry, surroundingsOf(sources)));
   const wasInFile = await forgetIn(path, registry);

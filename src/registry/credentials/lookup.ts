@@ -7,6 +7,7 @@ import {
   readAuthFile,
   readNamedAuthFile,
 } from "./auth-file.js";
+import { registryOf } from "./auth-keys.js";
 import type { CredentialLookup, Credentials, UserPassword } from "./credentials.js";
 import { askHelper } from "./helper.js";
 import { dockerConfigPath, podmanAuthPaths } from "./locations.js";
@@ -45,7 +46,7 @@ export function findCredentials(sources: CredentialSources): CredentialLookup {
   const ask = remembering((key) => askHelper(JSON.parse(key) as HelperEntry, surroundings));
   const files = (authFile === undefined ? usualFiles(env) : [() => readNamedAuthFile(authFile)]).map(rememberingFile);
   return async (registry, repository) => {
-    if (given?.registry === registry) {
+    if (given !== undefined && registryOf(given.registry) === registry) {
       const { username, password } = given;
       return { username, password, source: "--username" };
     }

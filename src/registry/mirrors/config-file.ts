@@ -38,7 +38,12 @@ export function parseToml<T>(bytes: Uint8Array, schema: z.ZodType<T>, path: stri
   if (success) return data;
   const [issue] = error.issues;
   const place = issue?.path.map(String).join(".") ?? "";
-  throw configInvalid(path, `${place === "" ? "" : `${quote(place, 80)}: `}${issue?.message.slice(0, 200) ?? ""}`);
+  throw configInvalid(path, `${place === "" ? "" : `${shown(place)}: `}${issue?.message.slice(0, 200) ?? ""}`);
+}
+
+/** What stands in a file, for messages; not what may hold a password. */
+export function shown(text: string): string {
+  return /[@?]/.test(text) ? "one with a user or a password" : quote(text, 80);
 }
 
 /** The error for another tool's configuration that cannot be used. */

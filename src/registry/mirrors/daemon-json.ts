@@ -1,10 +1,9 @@
 import * as z from "zod";
-import { quote } from "../../errors/index.js";
 import { parseJson, type Reference } from "../../oci/index.js";
 import { DOCKER_HUB, registryAt } from "../host.js";
 import { parseNetwork } from "../proxy/no-proxy.js";
 import type { Places } from "../surroundings.js";
-import { configInvalid, readConfigFile } from "./config-file.js";
+import { configInvalid, readConfigFile, shown } from "./config-file.js";
 import { type Endpoint, endpointsAt, withTls } from "./endpoint.js";
 
 // https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
@@ -89,6 +88,5 @@ function parseMirror(text: string, path: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isBare = url?.pathname === "/" && url.search === "" && url.hash === "" && url.username + url.password === "";
   if (url !== undefined && /^https?:$/.test(url.protocol) && isBare) return url;
-  const came = text.includes("@") ? "one with a user or a password" : quote(text);
-  throw configInvalid(path, `expected registry-mirrors like https://mirror.internal:5000, got ${came}`);
+  throw configInvalid(path, `expected registry-mirrors like https://mirror.internal:5000, got ${shown(text)}`);
 }

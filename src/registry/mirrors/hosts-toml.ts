@@ -1,13 +1,12 @@
 import { stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import * as z from "zod";
-import { quote } from "../../errors/index.js";
 import { errnoOf, mediumError } from "../../io/index.js";
 import type { Reference } from "../../oci/index.js";
 import { type HostTls, type RegistryHost, registryAt } from "../host.js";
 import type { Places } from "../surroundings.js";
 import type { ClientPair } from "../tls/pem.js";
-import { configInvalid, parseToml, readConfigFile } from "./config-file.js";
+import { configInvalid, parseToml, readConfigFile, shown } from "./config-file.js";
 import { type Endpoint, endpointsAt } from "./endpoint.js";
 
 // https://github.com/containerd/containerd/blob/main/docs/hosts.md
@@ -109,8 +108,7 @@ function parseAddress(address: string, path: string): URL {
   const text = address.startsWith("http") ? address : `https://${address}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "") return url;
-  const came = address.includes("@") ? "one with a user or a password" : quote(address);
-  throw configInvalid(path, `expected hosts like https://mirror.internal:5000, got ${came}`);
+  throw configInvalid(path, `expected hosts like https://mirror.internal:5000, got ${shown(address)}`);
 }
 
 function apiPathOf({ pathname }: URL, isOverridden: boolean): string {

@@ -5,7 +5,7 @@ import { quote, SealiftError } from "../../errors/index.js";
 import { errnoOf, mediumError } from "../../io/index.js";
 import { formatRepository, parseDestination, type Reference } from "../../oci/index.js";
 import type { Places } from "../surroundings.js";
-import { configInvalid, parseToml, readConfigFile } from "./config-file.js";
+import { configInvalid, parseToml, readConfigFile, shown } from "./config-file.js";
 import { type Endpoint, endpointsAt } from "./endpoint.js";
 
 // https://github.com/containers/image/blob/main/docs/containers-registries.conf.5.md
@@ -117,7 +117,7 @@ function relocate(name: string, rule: Rule, location: string): { registry: strin
   } catch {
     // It is said below, with the file that it is in.
   }
-  throw configInvalid(rule.path, `expected a location that makes ${name} another repository, got ${quote(location)}`);
+  throw configInvalid(rule.path, `expected a location that makes ${name} another repository, got ${shown(location)}`);
 }
 
 function parseRules(bytes: Uint8Array, path: string): Rule[] {
@@ -132,7 +132,7 @@ function parseRules(bytes: Uint8Array, path: string): Rule[] {
       throw configInvalid(path, "expected a location for each registry, got none");
     }
     if (prefix.startsWith("*.") && /[/@:]/.test(prefix)) {
-      throw configInvalid(path, `expected a prefix like *.example.com, got ${quote(prefix)}`);
+      throw configInvalid(path, `expected a prefix like *.example.com, got ${shown(prefix)}`);
     }
     const mirror = stated.mirror.map((one) => ({ ...one, location: cleaned(one.location, path) }));
     return { ...stated, location, prefix, mirror, path };

@@ -121,6 +121,30 @@ describe("export --lock", () => {
     expect(host.stderr.text).not.toContain("Password");
   });
 
+  test("2: the lock is the bundle itself, which is there already", async () => {
+    await stage.export();
+    stage.scene.near.restage();
+    const before = await readFile(stage.bundle);
+    const host = stage.host();
+    expect(await runExport(host, stage.app, "--lock", stage.bundle)).toBe(2);
+    expect(host.stderr.text).toContain("expected a lock file of its own");
+    expect(host.stderr.text).toContain("[USAGE, exit code 2]\n  hint: choose another name, such as sealift.lock\n");
+    expect(await readFile(stage.bundle)).toEqual(before);
+    expect(stage.scene.near.requests).toEqual([]);
+  });
+
+  test("2: the lock is another bundle, which is left alone", async () => {
+    await stage.export();
+    const other = stage.scene.folder.file("other.tar");
+    const before = await readFile(stage.bundle);
+    await writeFile(other, before);
+    const host = stage.host();
+    expect(await runExport(host, stage.app, "--lock", other)).toBe(2);
+    expect(host.stderr.text).toContain(`expected lock file "${other}" to be JSON, got `);
+    expect(host.stderr.text).toContain("[CONFIG_INVALID, exit code 2]\n  hint: name another file; or, ");
+    expect(await readFile(other)).toEqual(before);
+  });
+
   test("4: nothing is written where nothing could be had", async () => {
     const host = stage.host();
     expect(await runExport(host, `${stage.scene.near.host}/team/app:9.*`, "--lock", lock)).toBe(4);

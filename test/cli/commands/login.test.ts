@@ -214,15 +214,41 @@ describe("a login that fails", () => {
     expect(host.stderr.text).toContain("got a terminal, which would show it");
   });
 
-  test.each(["http://reg.internal", "reg.internal/team", "ann:hunter2@reg.internal", ""])(
-    "2: %j is no registry",
-    async (text) => {
-      const host = new FakeHost(env);
-      host.stdin.end("x");
-      expect(await host.run("login", text, "-u", "ann", "--password-stdin")).toBe(2);
-      expect(host.stderr.text).not.toContain("hunter2");
-    },
-  );
+  test.each([
+    "https://",
+    "https:///v2/",
+    "ann:hunter2@reg.internal",
+    "https://ann:hunter2@reg.internal/v2/",
+    "/v2",
+    "",
+  ])("2: %j is no registry", async (text) => {
+    const host = new FakeHost(env);
+    host.stdin.end("x");
+    expect(await host.run("login", text, "-u", "ann", "--password-stdin")).toBe(2);
+    expect(host.stderr.text).not.toContain("hunter2");
+  });
+
+  test.each([
+    ["https://reg.example/v2/", "sealift login reg.example"],
+    ["HTTPS://reg.example:5000", "sealift login reg.example:5000"],
+    ["http://reg.example:5000", "sealift login reg.example:5000 --plain-http"],
+    ["https://index.docker.io/v1/", "sealift login docker.io"],
+    ["reg.example/v2/team", "sealift login reg.example"],
+    ["[::1]:5000/v2/", "sealift login [::1]:5000"],
+  ])("2: %s is refused with a command that works", async (text, command) => {
+    const host = new FakeHost(env);
+    host.stdin.end("x");
+    expect(await host.run("login", text, "-u", "ann", "--password-stdin")).toBe(2);
+    expect(host.stderr.text).toContain(`expected a registry as HOST or HOST:PORT, got "${text}" [USAGE, exit code 2]`);
+    expect(host.stderr.text).toContain(`hint: leave the rest out: ${command}\n`);
+  });
+
+  test("takes a slash behind the registry", async () => {
+    const host = new FakeHost(env);
+    host.stdin.end("hunter2:hunter2");
+    expect(await host.run("login", `${registry.host}/`, "-u", "ann", "--password-stdin")).toBe(0);
+    expect(host.stdout.text).toContain(`Logged in to ${registry.host} as ann\n`);
+  });
 
   test("130: SIGTERM while a helper hangs, which is not waited for", async () => {
     await helpers.add("slow", `echo "$1" >> '${helpers.logPath("slow")}'; exec sleep 1000`);
@@ -272,6 +298,12 @@ describe("logout", () => {
     expect(host.stderr.text).toBe(
       `warning: there still are credentials for reg.internal: auths["reg.internal"] in "${podman}"\n`,
     );
+  });
+
+  test("2: a URL is refused with a command that works", async () => {
+    const host = new FakeHost(env);
+    expect(await host.run("logout", "http://reg.example/v2/")).toBe(2);
+    expect(host.stderr.text).toContain("hint: leave the rest out: sealift logout reg.example\n");
   });
 
   test("2: a helper that fails", async () => {

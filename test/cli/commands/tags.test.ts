@@ -51,6 +51,21 @@ describe("tags", () => {
     expect(registry.requests).toEqual([]);
   });
 
+  test.each(["127.0.0.1:5711", "localhost:5000", "reg.internal:5000"])("2: %s is a registry alone", async (text) => {
+    const host = new FakeHost();
+    expect(await host.run("tags", text)).toBe(2);
+    expect(host.stderr.text).toContain(
+      `expected a repository, got "${text}", which is a registry [USAGE, exit code 2]`,
+    );
+    expect(host.stderr.text).toContain(`hint: add the repository, such as ${text}/team/app\n`);
+  });
+
+  test("2: one image of Docker Hub is no registry", async () => {
+    const host = new FakeHost();
+    expect(await host.run("tags", "nginx:5000")).toBe(2);
+    expect(host.stderr.text).toContain("or write a pattern such as docker.io/library/nginx:1.*\n");
+  });
+
   test("4: a repository that is not there", async () => {
     const host = new FakeHost();
     expect(await host.run("tags", `${registry.host}/team/gone`)).toBe(4);

@@ -63,6 +63,30 @@ describe("a login that is kept in Docker's file", () => {
     expect(await written()).toEqual({ auths: { "https://index.docker.io/v1/": { auth: AUTH } } });
   });
 
+  test("keeps Docker Hub so by whatever name it is called", async () => {
+    await storeLogin("registry-1.docker.io", LOGIN, { env });
+    expect(await written()).toEqual({ auths: { "https://index.docker.io/v1/": { auth: AUTH } } });
+    expect(await eraseLogin("registry-1.docker.io", { env })).toMatchObject({ wasThere: true });
+    expect(await written()).toEqual({ auths: {} });
+  });
+
+  test("is not lost when others log in at the same time", async () => {
+    const registries = Array.from({ length: 5 }, (_, at) => `r${at}`);
+    await Promise.all(registries.map((registry) => storeLogin(registry, LOGIN, { env })));
+    expect(Object.keys(((await written()) as { auths: object }).auths).sort()).toEqual(registries);
+    expect(await readdir(dirname(path))).toEqual(["config.json"]);
+  });
+
+  test("writes nothing where a symbolic link to the file is, but where that leads", async () => {
+    // Nobody could lock the link itself.
+    await mkdir(`${path}.lock`, { recursive: true });
+    await mkdir(folder.file("elsewhere"));
+    await writeFile(folder.file("elsewhere/real.json"), "{}");
+    await symlink(folder.file("elsewhere/real.json"), path);
+    await storeLogin("r", LOGIN, { env });
+    expect(await written()).toEqual({ auths: { r: { auth: AUTH } } });
+  });
+
   test("narrows the mode of a file that everybody could read", async () => {
     await write({});
     await chmod(path, 0o644);

@@ -86,6 +86,11 @@ describe("the order in which credentials are looked for", () => {
     expect(await found({ given }, "other")).toBeUndefined();
   });
 
+  test("takes what was given for Docker Hub by another name", async () => {
+    const given = { registry: "registry-1.docker.io", username: "given", password: "y" };
+    expect(await found({ given }, "docker.io")).toMatchObject({ username: "given" });
+  });
+
   test("does not read a broken file behind the one that has an answer, and says if it must", async () => {
     delete env["REGISTRY_AUTH_FILE"];
     await write(DOCKER, `{"auths":{"r":"${base64("ann:secret")}"`);

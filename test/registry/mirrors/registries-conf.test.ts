@@ -27,6 +27,16 @@ location = "other.test"
 `;
 
 describe("registries.conf", () => {
+  test.each([
+    ["location", `[[registry]]\nprefix = "a.test/x"\nlocation = "https://u:hunter2@b.test?token=hunter2"`],
+    ["prefix", `[[registry]]\nprefix = "*.u:hunter2@a.test"\nlocation = "b.test"`],
+    ["mirror", `[[registry]]\nlocation = "a.test"\n[[registry.mirror]]\nlocation = "u:hunter2@m.test"`],
+  ])("a password in its %s is not shown", async (_where, conf) => {
+    const failure = await placesWith(conf, "a.test/x/y:1").catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "CONFIG_INVALID" });
+    expect(`${String(failure)} ${String((failure as Error).cause)}`).not.toContain("hunter2");
+  });
+
   test("names mirrors, which come before the registry, in their order", async () => {
     expect(await placesWith(HUB_MIRRORS, "nginx:1")).toEqual([
       "https://mirror.test:5000/v2/hub/library/nginx",

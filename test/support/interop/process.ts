@@ -5,8 +5,10 @@ import { TOOL_PATH } from "./tools.js";
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** A file descriptor to read standard input from; without it, standard input is empty. */
+  /** A file descriptor to read standard input from; without it, or `input`, standard input is empty. */
   readonly stdin?: number;
+  /** What is piped into standard input. */
+  readonly input?: string;
 }
 
 export interface RunResult {
@@ -27,10 +29,12 @@ export async function run(command: string, args: readonly string[], options: Run
   const child = spawn(command, args, {
     cwd: options.cwd,
     env: toolEnvironment(options.env),
-    stdio: [options.stdin ?? "ignore", "pipe", "pipe"],
+    stdio: [options.input === undefined ? (options.stdin ?? "ignore") : "pipe", "pipe", "pipe"],
     timeout: TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
+  // One that ends without reading it says why on standard error.
+  child.stdin?.on("error", () => undefined).end(options.input);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));

@@ -45,10 +45,19 @@ export class Sealift {
 
   /** Runs the command, whatever comes of it. */
   run(...args: readonly string[]): Promise<RunResult> {
+    return this.#run(args);
+  }
+
+  /** Runs the command with a text on its standard input, whatever comes of it. */
+  pipe(input: string, ...args: readonly string[]): Promise<RunResult> {
+    return this.#run(args, input);
+  }
+
+  #run(args: readonly string[], input?: string): Promise<RunResult> {
     // Neither the keys nor the credentials of whoever runs the tests.
     const own = { HOME: this.#home, XDG_CONFIG_HOME: this.#home, DOCKER_CONFIG: join(this.#home, ".docker") };
     const env = { ...own, COSIGN_PASSWORD: this.password, ...this.#environment };
-    return run(process.execPath, [PROGRAM, ...args], { env });
+    return run(process.execPath, [PROGRAM, ...args], { env, ...(input === undefined ? {} : { input }) });
   }
 
   /** Runs the command, which must succeed; what it printed on standard output. */

@@ -16,8 +16,8 @@ const STATED_LIFE_S = 300;
 export interface TokenServerOptions {
   readonly login: Login;
   /**
-   * After how many seconds the registry refuses a token; by default, as late as
-   * the token says. distribution allows clocks to differ by a minute
+   * After how many seconds at most, and one less at least, the registry refuses a
+   * token; by default, as late as the token says. distribution allows clocks to differ by a minute
    * (https://github.com/distribution/distribution/blob/v2.8.3/registry/auth/token/token.go).
    */
   readonly refusedAfter?: number;
