@@ -1,5 +1,5 @@
 import { constants, type FileHandle, open } from "node:fs/promises";
-import { quote, SealiftError } from "../errors/index.js";
+import { isSealiftError, quote, SealiftError } from "../errors/index.js";
 import { mediumError } from "./medium-error.js";
 
 /**
@@ -36,4 +36,14 @@ export async function readSmallFile(path: string, maxSize: number, what = quote(
   throw new SealiftError("CONFIG_INVALID", `expected ${what} to have at most ${maxSize} bytes, got more`, {
     hint: "check that this is the file you mean",
   });
+}
+
+/** {@link readSmallFile} for a file that need not be there; undefined if it is not. */
+export async function readSmallFileIfThere(path: string, maxSize: number): Promise<Buffer | undefined> {
+  try {
+    return await readSmallFile(path, maxSize);
+  } catch (error) {
+    if (isSealiftError(error, "FILE_NOT_FOUND")) return undefined;
+    throw error;
+  }
 }

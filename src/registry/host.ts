@@ -28,7 +28,8 @@ export interface RegistryHost {
 // (https://github.com/distribution/reference, normalize.go; moby registry/config.go).
 /** What references call Docker Hub. */
 export const DOCKER_HUB = "docker.io";
-const DOCKER_HUB_HOST = "registry-1.docker.io";
+/** Where its API is. */
+export const DOCKER_HUB_HOST = "registry-1.docker.io";
 
 /** Where the registry of a reference is reached; `plainHttp` says with which hosts no TLS is spoken. */
 export function registryHost(registry: string, plainHttp: (host: string) => boolean): RegistryHost {

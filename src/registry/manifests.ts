@@ -162,7 +162,7 @@ async function readDescriptor(answer: Answer, wanted: string, asked: Digest | un
 }
 
 /** The media type of an answer, without parameters such as `charset`. */
-function mediaTypeOf(answer: Answer): string | undefined {
+export function mediaTypeOf(answer: Answer): string | undefined {
   return answer.header("content-type")?.split(";")[0]?.trim().toLowerCase() || undefined;
 }
 

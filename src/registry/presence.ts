@@ -1,10 +1,9 @@
-import { isSealiftError } from "../errors/index.js";
 import { type Descriptor, isImageManifestMediaType, isIndexMediaType } from "../oci/index.js";
 import type { Op } from "../ports/index.js";
 import type { Answer } from "./http.js";
 import { ACCEPTED_MANIFESTS } from "./manifests.js";
 import type { Remote } from "./remote.js";
-import { minRetryDelay } from "./transient.js";
+import { isRefusal } from "./transient.js";
 
 /** `ImageDestination.has` of a repository. */
 export async function has(remote: Remote, descriptor: Descriptor, op?: Op): Promise<boolean> {
@@ -31,8 +30,4 @@ export async function has(remote: Remote, descriptor: Descriptor, op?: Op): Prom
   const isSame = (header: string, expected: string) => (answer.header(header) ?? expected) === expected;
   const isSameSize = answer.status === 206 || isSame("content-length", String(size));
   return answer.status !== 404 && isSameSize && isSame("docker-content-digest", digest);
-}
-
-function isRefusal(error: unknown): boolean {
-  return isSealiftError(error, "DENIED", "UNAUTHORIZED") && minRetryDelay(error) === undefined;
 }

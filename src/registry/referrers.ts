@@ -16,10 +16,10 @@ import type { FoundReferrer, Op, ReferrerListing } from "../ports/index.js";
 import { readBody } from "./body.js";
 import type { Answer } from "./http.js";
 import { nextPage } from "./link.js";
-import { fetchManifest, putManifest, resolve } from "./manifests.js";
+import { fetchManifest, mediaTypeOf, putManifest, resolve } from "./manifests.js";
 import { withReferrers } from "./referrers-index.js";
 import type { Remote, RepositoryCall } from "./remote.js";
-import { minRetryDelay } from "./transient.js";
+import { isRefusal } from "./transient.js";
 
 // What is attested every day has some hundreds.
 const MAX_REFERRERS = 1000;
@@ -179,15 +179,9 @@ export class Referrers {
   }
 }
 
-/** Whether an error is the registry's last word that it will not say, or not to this user. */
-function isRefusal(error: unknown): error is SealiftError {
-  return isSealiftError(error, "DENIED", "UNAUTHORIZED") && minRetryDelay(error) === undefined;
-}
-
 // An Artifact Registry once led to an HTML page here.
 function isIndex(answer: Answer): boolean {
-  const mediaType = answer.header("content-type")?.split(";")[0]?.trim().toLowerCase();
-  return answer.status === 200 && mediaType === MEDIA_TYPE.ociIndex;
+  return answer.status === 200 && mediaTypeOf(answer) === MEDIA_TYPE.ociIndex;
 }
 
 function isReferrersIndex({ mediaType, digest }: Descriptor, subject: Digest): boolean {

@@ -29,7 +29,7 @@ export class Places {
     return join(this.env["HOME"] || homedir(), path);
   }
 
-  /** A path in the user's folder for configuration: that of rootless Docker and containerd. */
+  /** A path in the user's folder for configuration: rootless Docker's, and Podman's for credentials. */
   config(path: string): string {
     const { XDG_CONFIG_HOME: folder = "" } = this.env;
     return isAbsolute(folder) ? join(folder, path) : this.home(join(".config", path));

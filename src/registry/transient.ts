@@ -1,4 +1,4 @@
-import { isSealiftError } from "../errors/index.js";
+import { isSealiftError, type SealiftError } from "../errors/index.js";
 import { type RefusingAnswer, refusingAnswer } from "./answer-error.js";
 import { isTransientConnectionError } from "./connection-error.js";
 
@@ -10,6 +10,11 @@ export function minRetryDelay(error: unknown): number | undefined {
   const answer = refusingAnswer(error);
   if (answer !== undefined) return isTransient(answer) ? answer.retryAfter : undefined;
   return isSealiftError(error, "UNREACHABLE") && isTransientConnectionError(error.cause) ? 0 : undefined;
+}
+
+/** Whether an error is the registry's last word that it will not, or not for this user. */
+export function isRefusal(error: unknown): error is SealiftError {
+  return isSealiftError(error, "DENIED", "UNAUTHORIZED") && minRetryDelay(error) === undefined;
 }
 
 // 499 and 522 come from nginx and from Cloudflare, when a connection behind

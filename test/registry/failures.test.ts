@@ -1,25 +1,17 @@
 import { createServer } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
-import { type RegistryClient, type RegistryClientOptions, type RegistryRepository } from "../../src/registry/index.js";
-import { type Quirks, type RegistryServer, startRegistry } from "../../src/registry-server/index.js";
+import { describe, expect, test } from "vitest";
+import { type RegistryClientOptions, type RegistryRepository } from "../../src/registry/index.js";
+import { type Quirks, startRegistry } from "../../src/registry-server/index.js";
 import { fetchBytes } from "../support/fetch-bytes.js";
-import { containing, impatientClient, LAYER, MANIFEST, matching, startedRegistry } from "./fixture.js";
+import { containing, LAYER, MANIFEST, matching } from "./fixture.js";
+import { client, given as givenBy, registry } from "./stage.js";
 
-let registry: RegistryServer;
-let client: RegistryClient;
 let waits: number[];
 
-afterEach(async () => {
-  await client[Symbol.asyncDispose]();
-  await registry.close();
-});
-
 async function given(quirks: Quirks, options: RegistryClientOptions = {}): Promise<RegistryRepository> {
-  registry = await startedRegistry(quirks);
   waits = [];
   const sleep = async (milliseconds: number): Promise<void> => void waits.push(milliseconds);
-  client = impatientClient({ retry: { sleep }, ...options });
-  return client.repository(registry.host, "app");
+  return await givenBy(quirks, { retry: { sleep }, ...options });
 }
 
 const BLOB = `/v2/app/blobs/${LAYER.descriptor.digest}`;

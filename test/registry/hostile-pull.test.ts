@@ -1,21 +1,12 @@
-import { afterEach, describe, expect, test } from "vitest";
-import type { RegistryClient, RegistryRepository } from "../../src/registry/index.js";
-import type { Quirks, RegistryServer } from "../../src/registry-server/index.js";
+import { describe, expect, test } from "vitest";
+import type { RegistryRepository } from "../../src/registry/index.js";
+import type { Quirks } from "../../src/registry-server/index.js";
 import { fetchBytes } from "../support/fetch-bytes.js";
-import { impatientClient, LAYER, MANIFEST, matching, startedRegistry } from "./fixture.js";
-
-let registry: RegistryServer;
-let client: RegistryClient;
-
-afterEach(async () => {
-  await client[Symbol.asyncDispose]();
-  await registry.close();
-});
+import { LAYER, MANIFEST, matching } from "./fixture.js";
+import { given as givenBy, registry } from "./stage.js";
 
 async function given(quirks: Quirks): Promise<RegistryRepository> {
-  registry = await startedRegistry(quirks);
-  client = impatientClient({ timeouts: { headers: 50, body: 50 }, retry: { tries: 1 } });
-  return client.repository(registry.host, "app");
+  return await givenBy(quirks, { timeouts: { headers: 50, body: 50 }, retry: { tries: 1 } });
 }
 
 describe("a registry that sends a blob with", () => {

@@ -1,23 +1,9 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { digestOf, MEDIA_TYPE, type Reference } from "../../src/oci/index.js";
-import type { RegistryClient, RegistryRepository } from "../../src/registry/index.js";
-import type { Quirks, RegistryServer } from "../../src/registry-server/index.js";
+import type { Quirks } from "../../src/registry-server/index.js";
 import { fetchBytes } from "../support/fetch-bytes.js";
-import { containing, content, impatientClient, LAYER, MANIFEST, startedRegistry } from "./fixture.js";
-
-let registry: RegistryServer;
-let client: RegistryClient;
-
-afterEach(async () => {
-  await client[Symbol.asyncDispose]();
-  await registry.close();
-});
-
-async function given(quirks: Quirks = {}): Promise<RegistryRepository> {
-  registry = await startedRegistry(quirks);
-  client = impatientClient();
-  return client.repository(registry.host, "app");
-}
+import { containing, content, LAYER, MANIFEST } from "./fixture.js";
+import { given, registry } from "./stage.js";
 
 function tagged(tag: string): Reference {
   return { registry: registry.host, repository: "app", tag };

@@ -1,35 +1,15 @@
 import { PassThrough, Readable } from "node:stream";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SealiftError } from "../../src/errors/index.js";
 import { digestOf } from "../../src/oci/index.js";
 import { isBlobMounter } from "../../src/ports/index.js";
-import type { RegistryClient, RegistryRepository } from "../../src/registry/index.js";
-import type { Quirks, RegistryServer } from "../../src/registry-server/index.js";
-import {
-  CONFIG,
-  containing,
-  type Content,
-  content,
-  impatientClient,
-  LAYER,
-  MANIFEST,
-  matching,
-  opener,
-  startedRegistry,
-} from "./fixture.js";
-
-let registry: RegistryServer;
-let client: RegistryClient;
-
-afterEach(async () => {
-  await client[Symbol.asyncDispose]();
-  await registry.close();
-});
+import type { RegistryRepository } from "../../src/registry/index.js";
+import type { Quirks } from "../../src/registry-server/index.js";
+import { CONFIG, containing, type Content, content, LAYER, MANIFEST, matching, opener } from "./fixture.js";
+import { client, given as givenAt, registry } from "./stage.js";
 
 async function given(quirks: Quirks = {}): Promise<RegistryRepository> {
-  registry = await startedRegistry(quirks);
-  client = impatientClient();
-  return client.repository(registry.host, "mirror/app");
+  return await givenAt(quirks, {}, "mirror/app");
 }
 
 const UPLOADS = "/v2/mirror/app/blobs/uploads/";

@@ -1,28 +1,20 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { OperationEvent } from "../../src/ports/index.js";
-import type { RegistryClient, RegistryClientOptions, RegistryRepository } from "../../src/registry/index.js";
-import type { PullLimit, Quirks, RegistryServer } from "../../src/registry-server/index.js";
+import type { RegistryClientOptions, RegistryRepository } from "../../src/registry/index.js";
+import type { PullLimit, Quirks } from "../../src/registry-server/index.js";
 import { failureOf } from "../support/errors.js";
 import { fetchBytes } from "../support/fetch-bytes.js";
-import { containing, impatientClient, LAYER, MANIFEST, startedRegistry } from "./fixture.js";
+import { containing, LAYER, MANIFEST } from "./fixture.js";
+import { client, given as givenBy, registry } from "./stage.js";
 
-let registry: RegistryServer;
-let client: RegistryClient;
 let waits: number[];
 let events: OperationEvent[];
 
-afterEach(async () => {
-  await client[Symbol.asyncDispose]();
-  await registry.close();
-});
-
 async function given(quirks: Quirks, options: RegistryClientOptions = {}): Promise<RegistryRepository> {
-  registry = await startedRegistry(quirks);
   waits = [];
   events = [];
   const sleep = async (milliseconds: number): Promise<void> => void waits.push(milliseconds);
-  client = impatientClient({ retry: { sleep }, onEvent: (event) => void events.push(event), ...options });
-  return client.repository(registry.host, "app");
+  return await givenBy(quirks, { retry: { sleep }, onEvent: (event) => void events.push(event), ...options });
 }
 
 const HUB = { limit: 100, windowSeconds: 21_600, source: "203.0.113.7" };

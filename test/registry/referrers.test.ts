@@ -1,26 +1,12 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Descriptor, digestOf, MEDIA_TYPE, type RawManifest, referrersTag } from "../../src/oci/index.js";
-import type { RegistryClient, RegistryRepository } from "../../src/registry/index.js";
-import type { Quirks, RegistryServer } from "../../src/registry-server/index.js";
+import type { Quirks } from "../../src/registry-server/index.js";
 import { failureOf } from "../support/errors.js";
 import { describe as describeBytes, sampleManifest } from "../support/images.js";
 import { ARTIFACT_TYPE, sampleReferrer } from "../support/referrers.js";
 import { storeImage } from "../support/store-image.js";
-import { containing, impatientClient, MANIFEST, matching, startedRegistry } from "./fixture.js";
-
-let registry: RegistryServer;
-let client: RegistryClient;
-
-afterEach(async () => {
-  await client[Symbol.asyncDispose]();
-  await registry.close();
-});
-
-async function given(quirks: Quirks = {}): Promise<RegistryRepository> {
-  registry = await startedRegistry(quirks);
-  client = impatientClient();
-  return client.repository(registry.host, "app");
-}
+import { containing, MANIFEST, matching } from "./fixture.js";
+import { given, registry } from "./stage.js";
 
 const SUBJECT = MANIFEST.descriptor;
 const API = `/v2/app/referrers/${SUBJECT.digest}`;

@@ -1,23 +1,15 @@
-import { afterEach, describe, expect, test } from "vitest";
-import type { CredentialLookup, RegistryClient, RegistryRepository } from "../../src/registry/index.js";
-import { type Quirks, type RegistryServer, startRegistry } from "../../src/registry-server/index.js";
-import { containing, impatientClient, MANIFEST, startedRegistry } from "./fixture.js";
+import { describe, expect, test } from "vitest";
+import type { CredentialLookup, RegistryRepository } from "../../src/registry/index.js";
+import { type Quirks, startRegistry } from "../../src/registry-server/index.js";
+import { containing, MANIFEST } from "./fixture.js";
+import { client, givenLogin, registry } from "./stage.js";
 
 const TAGS = ["1", "a", "b", "c", "d"];
 
-let registry: RegistryServer;
-let client: RegistryClient;
-
-afterEach(async () => {
-  await client[Symbol.asyncDispose]();
-  await registry.close();
-});
-
 async function given(quirks: Quirks = {}, credentials?: CredentialLookup): Promise<RegistryRepository> {
-  registry = await startedRegistry(quirks);
+  const app = await givenLogin(quirks, credentials);
   for (const tag of TAGS) registry.storage.putManifest("app", tag, MANIFEST.descriptor.mediaType, MANIFEST.bytes);
-  client = impatientClient(credentials && { credentials });
-  return client.repository(registry.host, "app");
+  return app;
 }
 
 async function tagsOf(repository: RegistryRepository): Promise<string[]> {

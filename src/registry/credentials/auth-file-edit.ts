@@ -2,7 +2,7 @@ import { mkdir, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as z from "zod";
 import { isSealiftError, quote } from "../../errors/index.js";
-import { acquireLock, mediumError, readSmallFile, replaceFile, retry } from "../../io/index.js";
+import { acquireLock, mediumError, readSmallFileIfThere, replaceFile, retry } from "../../io/index.js";
 import { parseJson } from "../../oci/index.js";
 import { MAX_AUTH_FILE_SIZE, parseAuthFile } from "./auth-file.js";
 
@@ -32,7 +32,7 @@ export async function editAuths(path: string, change: (auths: Auths) => Auths | 
 
 /** What the file shall hold; undefined to leave it as it is. */
 async function edited(path: string, change: (auths: Auths) => Auths | undefined): Promise<Uint8Array | undefined> {
-  const bytes = await readIfThere(path);
+  const bytes = (await readSmallFileIfThere(path, MAX_AUTH_FILE_SIZE)) ?? Buffer.alloc(0);
   parseAuthFile(bytes, quote(path));
   const document = bytes.length === 0 ? {} : parseJson(bytes, documentSchema, "the file", "CONFIG_INVALID");
   const changed = change(new Map(Object.entries(document.auths ?? {})));
@@ -49,15 +49,6 @@ async function lockOf(path: string): Promise<AsyncDisposable> {
   return await retry(() => acquireLock(`${target}.lock`, `the credentials in ${quote(path)}`), {
     minDelay: (error) => (isSealiftError(error, "LOCKED") ? 0 : undefined),
   });
-}
-
-async function readIfThere(path: string): Promise<Uint8Array> {
-  try {
-    return await readSmallFile(path, MAX_AUTH_FILE_SIZE);
-  } catch (error) {
-    if (isSealiftError(error, "FILE_NOT_FOUND")) return Buffer.alloc(0);
-    throw error;
-  }
 }
 
 async function makeFolder(folder: string): Promise<void> {

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { isSealiftError, quote, SealiftError } from "../../errors/index.js";
-import { readSmallFile } from "../../io/index.js";
+import { quote, SealiftError } from "../../errors/index.js";
+import { readSmallFile, readSmallFileIfThere } from "../../io/index.js";
 import { parseJson } from "../../oci/index.js";
 import { dockerKey, matchingKeys } from "./auth-keys.js";
 import type { Credentials } from "./credentials.js";
@@ -46,12 +46,8 @@ export interface AuthFile {
  * @throws SealiftError `CONFIG_INVALID` if it cannot be read or understood, `MEDIUM_FAILED`.
  */
 export async function readAuthFile(path: string): Promise<AuthFile | undefined> {
-  try {
-    return await readNamedAuthFile(path);
-  } catch (error) {
-    if (isSealiftError(error, "FILE_NOT_FOUND")) return undefined;
-    throw error;
-  }
+  const bytes = await readSmallFileIfThere(path, MAX_AUTH_FILE_SIZE);
+  return bytes && parseAuthFile(bytes, quote(path));
 }
 
 /** The same for a file that must be there: `FILE_NOT_FOUND` if it is not. */

@@ -1,11 +1,12 @@
+import { DOCKER_HUB, DOCKER_HUB_HOST } from "../host.js";
+
 // The key under which `docker login` without a host keeps what it was given
 // (https://github.com/docker/cli/blob/master/cli/config/configfile/file.go, authConfigKey).
-const DOCKER_HUB = "docker.io";
 const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
 
 // The other names that containers/image takes for Docker Hub
 // (https://github.com/containers/image/blob/main/pkg/docker/config/config.go, normalizeRegistry).
-const DOCKER_HUB_ALIASES: ReadonlySet<string> = new Set(["index.docker.io", "registry-1.docker.io"]);
+const DOCKER_HUB_ALIASES: ReadonlySet<string> = new Set(["index.docker.io", DOCKER_HUB_HOST]);
 
 /** What Docker calls a registry in its configuration, and in what it asks of credential helpers. */
 export function dockerKey(registry: string): string {

@@ -1,9 +1,9 @@
-import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { Places } from "../surroundings.js";
 
 /** Docker's configuration: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`. */
 export function dockerConfigPath(env: NodeJS.ProcessEnv): string {
-  return join(env["DOCKER_CONFIG"] || join(homeOf(env), ".docker"), "config.json");
+  return join(env["DOCKER_CONFIG"] || new Places({ env }).home(".docker"), "config.json");
 }
 
 /**
@@ -14,15 +14,11 @@ export function dockerConfigPath(env: NodeJS.ProcessEnv): string {
  */
 export function podmanAuthPaths(env: NodeJS.ProcessEnv): string[] {
   if (env["DOCKER_CONFIG"]) return [];
-  const { XDG_RUNTIME_DIR: runtime = "", XDG_CONFIG_HOME: config = "" } = env;
+  const { XDG_RUNTIME_DIR: runtime = "" } = env;
   const user = process.getuid?.();
   const perUser = user === undefined ? [] : [join("/run/containers", String(user))];
   return [
     ...(isAbsolute(runtime) ? [join(runtime, "containers")] : perUser),
-    join(isAbsolute(config) ? config : join(homeOf(env), ".config"), "containers"),
+    new Places({ env }).config("containers"),
   ].map((folder) => join(folder, "auth.json"));
-}
-
-function homeOf(env: NodeJS.ProcessEnv): string {
-  return env["HOME"] || homedir();
 }

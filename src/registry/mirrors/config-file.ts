@@ -1,7 +1,7 @@
 import { parse, TomlError } from "smol-toml";
 import type * as z from "zod";
-import { isSealiftError, quote, SealiftError } from "../../errors/index.js";
-import { readSmallFile } from "../../io/index.js";
+import { quote, SealiftError } from "../../errors/index.js";
+import { readSmallFileIfThere } from "../../io/index.js";
 
 // Those of large clusters have some hundred lines.
 const MAX_CONFIG_SIZE = 1024 * 1024;
@@ -12,12 +12,7 @@ const MAX_CONFIG_SIZE = 1024 * 1024;
  * @throws SealiftError `CONFIG_INVALID` if it cannot be read.
  */
 export async function readConfigFile(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return await readSmallFile(path, MAX_CONFIG_SIZE);
-  } catch (error) {
-    if (isSealiftError(error, "FILE_NOT_FOUND")) return undefined;
-    throw error;
-  }
+  return await readSmallFileIfThere(path, MAX_CONFIG_SIZE);
 }
 
 /**

@@ -89,13 +89,13 @@ function endpointAt(address: string, host: Host, { reference, folder, path }: Co
     host.capabilities.length === 0 || host.capabilities.some((one) => one.toLowerCase() === capability);
   // What follows /v2 is the beginning of the repository's own name.
   const [, prefix] = /^\/v2(?:\/(.+))?$/.exec(apiPath) ?? [];
-  const { registry } = registryAt(url);
+  const own = registryAt(url);
   return {
     host: {
-      ...registryAt(url),
+      ...own,
       tls: tlsOf(host, folder),
       ...(apiPath !== "/v2" && prefix === undefined && { apiPath }),
-      ...(registry !== reference.registry && { namespace: reference.registry }),
+      ...(own.registry !== reference.registry && { namespace: reference.registry }),
     } satisfies RegistryHost,
     repository: prefix === undefined ? reference.repository : `${prefix}/${reference.repository}`,
     resolves: can("resolve"),

@@ -1,4 +1,5 @@
 import { quote, SealiftError } from "../../errors/index.js";
+import { basicAuthorization } from "../credentials/index.js";
 import { type GoesDirectly, parseNoProxy } from "./no-proxy.js";
 
 /** A proxy, and what it has to be told. */
@@ -64,8 +65,8 @@ function parseProxy(text: string, variable: string): Proxy {
 function authorizationOf({ username, password }: URL, variable: string): Readonly<Record<string, string>> {
   if (username === "" && password === "") return {};
   try {
-    const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    return { "proxy-authorization": `Basic ${Buffer.from(login).toString("base64")}` };
+    const login = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+    return { "proxy-authorization": basicAuthorization(login) };
   } catch {
     throw invalid(variable, "something else");
   }

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import { firstCause } from "../first-cause.js";
 
 /** What a request failed with when it was the proxy that failed it. Its message never holds a credential. */
 export class ProxyFailure extends Error {
@@ -18,7 +19,6 @@ export class ProxyFailure extends Error {
 }
 
 function wordsOf(cause: unknown): string {
-  // Several addresses were tried: all failed, usually for the same reason.
-  const error: unknown = cause instanceof AggregateError ? (cause.errors[0] ?? cause) : cause;
+  const error = firstCause(cause);
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,5 @@
 import { rootCertificates } from "node:tls";
-import { isSealiftError } from "../../errors/index.js";
-import { readSmallFile } from "../../io/index.js";
+import { readSmallFileIfThere } from "../../io/index.js";
 import type { Places } from "../surroundings.js";
 import { certificatesIn, readCertificates } from "./pem.js";
 
@@ -36,11 +35,8 @@ export async function usualAuthorities(places: Places): Promise<string[]> {
 
 async function systemAuthorities(places: Places): Promise<string[]> {
   for (const path of SYSTEM_BUNDLES) {
-    try {
-      return certificatesIn((await readSmallFile(places.system(path), MAX_BUNDLE_SIZE)).toString("latin1"));
-    } catch (error) {
-      if (!isSealiftError(error, "FILE_NOT_FOUND")) throw error;
-    }
+    const bytes = await readSmallFileIfThere(places.system(path), MAX_BUNDLE_SIZE);
+    if (bytes !== undefined) return certificatesIn(bytes.toString("latin1"));
   }
   return [];
 }
