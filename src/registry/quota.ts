@@ -74,7 +74,7 @@ export function isPullLimit(answer: Answer, words: string): boolean {
 /** What to do when all pulls are used up. */
 export function pullLimitAdvice(registry: string, quota: PullQuota | undefined): string {
   const when = quota === undefined ? "some hours" : `at most ${spanText(quota.windowSeconds * 1000)}`;
-  return `more pulls are allowed after ${when}; log in for a higher limit (docker login ${registry}), or pull through a mirror`;
+  return `more pulls are allowed after ${when}; log in for a higher limit (sealift login ${registry}), or pull through a mirror`;
 }
 
 // A tenth is what a nightly run of some images needs.

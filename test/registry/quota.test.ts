@@ -48,7 +48,7 @@ describe("pulls that a registry counts", () => {
     const app = await given({ pullLimit: { ...HUB, remaining: 11 } });
     for (let times = 0; times < 3; times += 1) await pull(app);
     expect(warnings()).toEqual([
-      `${registry.host}: 10 of 100 pulls in 6 h are left for 203.0.113.7; more pulls are allowed after at most 6 h; log in for a higher limit (docker login ${registry.host}), or pull through a mirror`,
+      `${registry.host}: 10 of 100 pulls in 6 h are left for 203.0.113.7; more pulls are allowed after at most 6 h; log in for a higher limit (sealift login ${registry.host}), or pull through a mirror`,
     ]);
   });
 
@@ -144,7 +144,7 @@ describe("the two kinds of 429", () => {
     expect(failure).toMatchObject({
       code: "PULL_LIMIT",
       message: containing("You have reached your pull rate limit"),
-      hint: containing("after at most 6 h; log in for a higher limit (docker login"),
+      hint: containing("after at most 6 h; log in for a higher limit (sealift login"),
     });
     expect(requests()).toEqual(["GET 429"]);
     expect(waits).toEqual([]);
