@@ -16,9 +16,12 @@ await build({
   platform: "node",
   target: "node20",
   sourcemap: true,
-  // yargs and what it needs bring three newer copies of it. Each makes an Intl.Segmenter
-  // while it loads, for 14 ms; that of cli-progress measures text as well without.
-  alias: { "string-width": "./node_modules/string-width" },
+  alias: {
+    undici: "./test/config/undici-http.js",
+    // yargs and what it needs bring three newer copies of it. Each makes an Intl.Segmenter
+    // while it loads, for 14 ms; that of cli-progress measures text as well without.
+    "string-width": "./node_modules/string-width",
+  },
   // Some dependencies are CommonJS, and call require().
   banner: {
     js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);",
