@@ -66,6 +66,8 @@ const EXIT_CODE_BY_ERROR_CODE = {
   FILE_TOO_LARGE: 7,
   /** The medium failed to read or write. */
   MEDIUM_FAILED: 7,
+  /** A part of a bundle that was cut into several files is not where it was looked for. */
+  VOLUME_MISSING: 7,
 
   /** The user or the system asked Sealift to stop. */
   INTERRUPTED: 130,

@@ -39,6 +39,8 @@ export { formatPlatform, isUnknownPlatform, type Platform, parsePlatform, platfo
 export {
   formatReference,
   formatRepository,
+  isRegistry,
+  isRepository,
   isTag,
   parseDestination,
   parseReference,

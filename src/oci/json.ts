@@ -5,9 +5,8 @@ import { type ErrorCode, quote, SealiftError } from "../errors/index.js";
 // the OCI specifications is nested deeper than a dozen.
 const MAX_DEPTH = 64;
 
-// An empty object takes 3 bytes of text and 100 times as many of memory. The
-// largest document that is read, a bundle's index, has one for each of its
-// 150,000 entries.
+// An empty object takes 3 bytes of text and 100 times as many of memory. No
+// document has more that registries give; those of Sealift's own state more.
 const MAX_CONTAINERS = 400_000;
 
 /**
@@ -18,15 +17,22 @@ const MAX_CONTAINERS = 400_000;
  * counts is left to each reader (RFC 8259 section 4).
  *
  * @param what - Names the document in the error, for example `manifest sha256:…`.
+ * @param maxContainers - How many objects and arrays it may have.
  * @throws SealiftError `code` if the bytes are not UTF-8, not JSON, nested too
  * deeply, have a member twice, or are not what the schema describes.
  */
-export function parseJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string, code: ErrorCode): T {
+export function parseJson<T>(
+  bytes: Uint8Array,
+  schema: z.ZodType<T>,
+  what: string,
+  code: ErrorCode,
+  maxContainers = MAX_CONTAINERS,
+): T {
   let value: unknown;
   let members: number;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    members = scan(text);
+    members = scan(text, maxContainers);
     value = JSON.parse(text);
   } catch (cause) {
     const came = bytes.length === 0 ? "nothing" : quote(Buffer.from(bytes.subarray(0, 60)).toString("latin1"));
@@ -144,7 +150,7 @@ function describeIssues(error: z.ZodError): string {
 }
 
 /** Looks for more nesting than is safe to parse, and counts the members of all objects. */
-function scan(text: string): number {
+function scan(text: string, maxContainers: number): number {
   let depth = 0;
   let containers = 0;
   let members = 0;
@@ -159,7 +165,7 @@ function scan(text: string): number {
     else if (character === 0x7b || character === 0x5b) {
       depth += 1;
       containers += 1;
-      if (containers > MAX_CONTAINERS) throw new Error(`more than ${MAX_CONTAINERS} objects and arrays`);
+      if (containers > maxContainers) throw new Error(`more than ${maxContainers} objects and arrays`);
       if (depth > MAX_DEPTH) throw new Error(`nested deeper than ${MAX_DEPTH} levels`);
     } else if (character === 0x7d || character === 0x5d) depth -= 1;
   }

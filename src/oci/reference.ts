@@ -99,6 +99,16 @@ export function isTag(text: string): boolean {
   return TAG.test(text);
 }
 
+/** Whether `text` is a registry as references name it: a host, perhaps with a port. */
+export function isRegistry(text: string): boolean {
+  return registryFault(text) === undefined && canonicalRegistry(text) === text;
+}
+
+/** Whether `text` may be the path of a repository within its registry. */
+export function isRepository(text: string): boolean {
+  return pathFault(text) === undefined;
+}
+
 function splitReference(text: string): { name: string; tag?: string; digest?: string } {
   const at = text.indexOf("@");
   const beforeDigest = at < 0 ? text : text.slice(0, at);

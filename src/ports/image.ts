@@ -13,8 +13,49 @@ export interface Op {
  */
 export type TakeChunk = (chunk: Uint8Array, position: number) => Promise<void>;
 
+/** The first bytes of a blob, from an earlier run or another file. They may be wrong. */
+export interface HeldBytes {
+  /** In bytes; at most the blob's size. */
+  readonly length: number;
+  /**
+   * Called in order, from the first byte on; again from there, if another place
+   * is asked. The memory is the caller's from then on.
+   */
+  read(position: number, length: number): Promise<Uint8Array>;
+}
+
+/** What {@link BlobSource.fetchBlob} accepts. */
+export interface FetchOp extends Op {
+  /**
+   * What is there already: it is hashed first, and only what follows is fetched
+   * and given. If it is wrong, or cannot be read, the whole blob is.
+   */
+  readonly held?: HeldBytes;
+  /** Give no byte twice, as for a pipe: rather fail. */
+  readonly once?: true;
+}
+
+/** A place that blobs are read from. */
+export interface BlobSource {
+  /**
+   * Gives a blob to `take`, chunk by chunk, in order. Only once the promise is
+   * fulfilled are size and digest known to be the descriptor's; no more bytes
+   * than its size are ever given. When a connection breaks in the middle, or
+   * what was held is wrong, it may begin again at position 0.
+   *
+   * @throws SealiftError as {@link ImageSource.resolve}; `DIGEST_MISMATCH`,
+   * `SIZE_MISMATCH`; or whatever `take` fails with.
+   */
+  fetchBlob(descriptor: Descriptor, take: TakeChunk, op?: FetchOp): Promise<void>;
+}
+
+/** Whether blobs can be read from a destination. */
+export function isBlobSource(destination: object): destination is BlobSource {
+  return "fetchBlob" in destination && typeof destination.fetchBlob === "function";
+}
+
 /** A repository, or another place, that images are read from. */
-export interface ImageSource extends AsyncDisposable {
+export interface ImageSource extends BlobSource, AsyncDisposable {
   /**
    * The descriptor of what a tag or a digest names now.
    *
@@ -30,17 +71,6 @@ export interface ImageSource extends AsyncDisposable {
    * @throws SealiftError as `resolve`, and `DIGEST_MISMATCH`, `SIZE_MISMATCH`.
    */
   fetchManifest(descriptor: Descriptor, op?: Op): Promise<RawManifest>;
-
-  /**
-   * Gives a blob to `take`, chunk by chunk, in order. Only once the promise is
-   * fulfilled are size and digest known to be the descriptor's; no more bytes
-   * than its size are ever given. When a connection breaks in the middle, it may
-   * begin again at position 0.
-   *
-   * @throws SealiftError as `resolve`; `DIGEST_MISMATCH`, `SIZE_MISMATCH`; or
-   * whatever `take` fails with.
-   */
-  fetchBlob(descriptor: Descriptor, take: TakeChunk, op?: Op): Promise<void>;
 }
 
 /** A source that asks mirrors. */

@@ -1,9 +1,18 @@
 import type { Readable } from "node:stream";
 import type { Digest, DigestAlgorithm } from "../oci/index.js";
 import type { Op } from "./image.js";
+import type { ReadBack } from "./read-back.js";
 
-/** A file, or something like one, whose parts are written in any order. */
+/** A file, or something like one, whose parts are written each at its position. */
 export interface RandomAccessSink extends AsyncDisposable {
+  /**
+   * `any`: parts may be written in any order; what is never written is zeros.
+   * `in-order`: bytes are written from first to last, without a gap. Pipes take
+   * no other order. FAT and exFAT fill a gap with zeros before they write behind
+   * it; there, what was written may be written again, if the sink can be resumed.
+   */
+  readonly order: "any" | "in-order";
+
   /**
    * Makes room for `size` bytes before the first one is written.
    *
@@ -20,11 +29,20 @@ export interface RandomAccessSink extends AsyncDisposable {
 
   /**
    * Makes all that was written durable and gives it its final name. Without
-   * it, disposal leaves nothing behind.
+   * it, disposal leaves nothing behind, or what can be gone on with.
    *
-   * @throws SealiftError as `allocate`.
+   * @throws SealiftError as `allocate`, and as `op.check.finish`; or the signal's
+   * reason, as long as no name was given.
    */
-  commit(): Promise<void>;
+  commit(op?: CommitOp): Promise<void>;
+}
+
+/** What {@link RandomAccessSink.commit} accepts. */
+export interface CommitOp extends Op {
+  /** Given all bytes as the medium has them, before they get their name. */
+  readonly check?: ReadBack | undefined;
+  /** Called with each further number of bytes that were read again, of `total`. */
+  readonly onRead?: (bytes: number, total: number) => void;
 }
 
 /** What {@link RandomAccessSource.digest} accepts. */
@@ -54,4 +72,12 @@ export interface RandomAccessSource extends AsyncDisposable {
    * @throws SealiftError as `read`; or the signal's reason.
    */
   digest(position: number, length: number, algorithm: DigestAlgorithm, op?: DigestOp): Promise<Digest>;
+
+  /**
+   * The XXH64 (seed 0) of the same bytes. Calls run in parallel, too. It finds
+   * damage at the speed of the medium, and proves nothing.
+   *
+   * @throws SealiftError as `read`; or the signal's reason.
+   */
+  checksum(position: number, length: number, op?: DigestOp): Promise<bigint>;
 }

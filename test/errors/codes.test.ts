@@ -31,6 +31,7 @@ const CONTRACT: Record<ErrorCode, number> = {
   NO_SPACE: 7,
   FILE_TOO_LARGE: 7,
   MEDIUM_FAILED: 7,
+  VOLUME_MISSING: 7,
   INTERRUPTED: 130,
 };
 

@@ -14,17 +14,21 @@ import {
   parseReference,
   sizeSchema,
 } from "../../oci/index.js";
+import { assertDelta, type Delta, deltaSchema } from "./delta.js";
 import { OCI_INDEX_PATH, DOCKER_MANIFEST_PATH, OCI_LAYOUT_PATH } from "./paths.js";
 
 /** The version of the format that docs/format.md describes. */
 export const FORMAT_VERSION = 1;
 
 /**
- * The largest signed index, in bytes. An entry takes about 200 bytes, so this is
- * room for 150,000 blobs, and it bounds what a hostile header can make a reader
- * allocate.
+ * The largest signed index, in bytes. An entry takes about 200 bytes, and 150
+ * more if it is left out, so this is room for 150,000 blobs, and it bounds what
+ * a hostile header can make a reader allocate.
  */
-export const MAX_INDEX_SIZE = 32 * 1024 * 1024;
+export const MAX_INDEX_SIZE = 64 * 1024 * 1024;
+
+// Each of these blobs is an object, and another one if it is left out; images have the rest.
+const MAX_OBJECTS = 600_000;
 
 /** Places a bundle among others of its kind. */
 export interface BundleIdentity {
@@ -90,8 +94,10 @@ export interface BundleIndex {
   /** Names the key that signed: base64 of the SHA-256 of the public key in DER. */
   readonly keyId: string;
   readonly images: readonly BundleImage[];
-  /** All that follows the signature in the tar. */
+  /** All that follows the signature in the tar; of a delta, in its full form. */
   readonly entries: readonly BundleEntry[];
+  /** What is left out of the delta form; absent if the bundle is no delta. */
+  readonly delta?: Delta;
 }
 
 // Names decide where images go on the far side, so nothing but a whole reference is one.
@@ -126,7 +132,10 @@ const indexSchema = z.strictObject({
   keyId: z.base64(),
   images: listOf(imageSchema),
   entries: listOf(z.strictObject({ path: z.string(), digest: digestSchema, size: sizeSchema })),
+  delta: deltaSchema.exactOptional(),
 });
+
+const WHAT = "the signed index sealift/bundle.json";
 
 /** The path of a blob in the tar, as the OCI image layout demands (image-layout.md, "Blobs"). */
 export function blobPath(digest: Digest): string {
@@ -146,9 +155,10 @@ export function encodeBundleIndex(index: BundleIndex): Uint8Array {
  */
 export function parseBundleIndex(bytes: Uint8Array): BundleIndex {
   assertFormatVersion(bytes);
-  const index = parseJson<BundleIndex>(bytes, indexSchema, "the signed index sealift/bundle.json", "BUNDLE_INVALID");
+  const index = parseJson<BundleIndex>(bytes, indexSchema, WHAT, "BUNDLE_INVALID", MAX_OBJECTS);
   assertImages(index.images);
-  assertEntries(index.entries);
+  const blobs = assertEntries(index.entries);
+  if (index.delta !== undefined) assertDelta(index.delta, blobs);
   return index;
 }
 
@@ -163,7 +173,7 @@ function isWholeReference(text: string): boolean {
 
 function assertFormatVersion(bytes: Uint8Array): void {
   const schema = z.object({ formatVersion: z.int() });
-  const { formatVersion } = parseJson(bytes, schema, "the signed index sealift/bundle.json", "BUNDLE_INVALID");
+  const { formatVersion } = parseJson(bytes, schema, WHAT, "BUNDLE_INVALID", MAX_OBJECTS);
   if (formatVersion !== FORMAT_VERSION) {
     throw new SealiftError(
       "BUNDLE_INVALID",
@@ -220,7 +230,8 @@ export function referrerKey({ descriptor, subject, tag = "" }: BundleReferrer): 
 
 // A path can only be one of the three fixed ones or the one its digest gives,
 // so none can escape a folder it is unpacked to, or stand for another blob.
-function assertEntries(entries: readonly BundleEntry[]): void {
+// Gives the digests of those that are blobs.
+function assertEntries(entries: readonly BundleEntry[]): readonly Digest[] {
   const fixed: readonly string[] = [OCI_LAYOUT_PATH, OCI_INDEX_PATH, DOCKER_MANIFEST_PATH];
   const seen = new Set<string>();
   for (const [position, { path, digest }] of entries.entries()) {
@@ -231,6 +242,7 @@ function assertEntries(entries: readonly BundleEntry[]): void {
   }
   if (entries.length < fixed.length)
     throw entryError(entries.length, fixed[entries.length] ?? "", "the end of the list");
+  return entries.slice(fixed.length).map(({ digest }) => digest);
 }
 
 function entryError(position: number, expected: string, came: string): SealiftError {

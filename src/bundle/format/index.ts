@@ -12,13 +12,50 @@ export {
   parseBundleIndex,
   referrerKey,
 } from "./bundle-index.js";
+export type { BaseBundle, Delta, DeltaBase, LeftOutBlob } from "./delta.js";
+export {
+  encodeInventory,
+  type Inventory,
+  type InventoryRepository,
+  MAX_INVENTORY_SIZE,
+  parseInventory,
+} from "./inventory.js";
+export { type BundleForm, entriesOf, type FormMark, formAt, formMark, planForm } from "./forms.js";
+export {
+  areWithin,
+  type ByteRange,
+  endOfRange,
+  MAX_RANGES,
+  mergeRanges,
+  rangesIn,
+} from "./byte-ranges.js";
+export {
+  CHUNK_SIZE,
+  CHUNK_SUM_SIZE,
+  ChunkSummer,
+  chunkCount,
+  chunkSumsSize,
+  isChunkSumsFile,
+  loadXxh64,
+  type Xxh64,
+} from "./chunk-sums.js";
+export {
+  type DamageRequest,
+  encodeRequest,
+  HEAD_REQUEST,
+  MAX_REQUEST_SIZE,
+  parseRequest,
+  rangesRequest,
+} from "./damage-request.js";
 export {
   type BundleLayout,
   describeHeader,
+  filesOf,
   HEADER_BLOCK_SIZE,
   headerOf,
   type PlacedEntry,
   type PlacedFile,
+  type PreambleSizes,
   placeFile,
   planLayout,
   positionAfter,
@@ -32,6 +69,7 @@ export {
   type LoadableImage,
   MAX_READABLE_DOCKER_MANIFEST,
 } from "./loader-documents.js";
+export { type DamagedRange, WrittenCheck, type WrittenDamage } from "./written-check.js";
 export {
   BUNDLE_INDEX_PATH,
   DOCKER_MANIFEST_PATH,
@@ -39,3 +77,13 @@ export {
   OCI_LAYOUT_PATH,
   SIGNATURE_PATH,
 } from "./paths.js";
+export {
+  encodePatchIndex,
+  MAX_PATCH_INDEX_SIZE,
+  PATCH_INDEX_PATH,
+  type PatchIndex,
+  type PatchLayout,
+  parsePatchIndex,
+  planPatch,
+} from "./patch.js";
+export { type ChunkPiece, chunksOf, type FramePiece, lengthOf, type Piece, piecesOf } from "./pieces.js";

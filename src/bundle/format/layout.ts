@@ -8,7 +8,8 @@ import {
   paddingSize,
 } from "../../tar/index.js";
 import type { BundleEntry } from "./bundle-index.js";
-import { BUNDLE_INDEX_PATH, SIGNATURE_PATH, SIGSTORE_BUNDLE_PATH } from "./paths.js";
+import { chunkSumsSize } from "./chunk-sums.js";
+import { BUNDLE_INDEX_PATH, CHUNK_SUMS_PATH, SIGNATURE_PATH, SIGSTORE_BUNDLE_PATH } from "./paths.js";
 
 /** Where one file lies in the bundle. All positions and sizes are in bytes. */
 export interface PlacedFile {
@@ -31,6 +32,8 @@ export interface BundleLayout {
   readonly signature: PlacedFile;
   readonly sigstoreBundle: PlacedFile;
   readonly entries: readonly PlacedEntry[];
+  /** Sums of the entries' chunks: see {@link ChunkSummer}. */
+  readonly chunkSums: PlacedFile;
   /** Where the two blocks of zeros that end a tar begin, after the last file's padding. */
   readonly endPosition: number;
   /** The size of the whole bundle. */
@@ -68,7 +71,15 @@ export function planLayout(sizes: PreambleSizes, entries: readonly BundleEntry[]
     endPosition = positionAfter(file);
     return file;
   });
-  return { index, signature, sigstoreBundle, entries: placed, endPosition, size: endPosition + END_OF_ARCHIVE_SIZE };
+  const chunkSums = placeFile(CHUNK_SUMS_PATH, chunkSumsSize(entries), endPosition);
+  endPosition = positionAfter(chunkSums);
+  const size = endPosition + END_OF_ARCHIVE_SIZE;
+  return { index, signature, sigstoreBundle, entries: placed, chunkSums, endPosition, size };
+}
+
+/** All files of a bundle, in the order of the tar. */
+export function filesOf(layout: BundleLayout): readonly PlacedFile[] {
+  return [layout.index, layout.signature, layout.sigstoreBundle, ...layout.entries, layout.chunkSums];
 }
 
 /** The tar header that belongs at a file's `headerPosition`. */

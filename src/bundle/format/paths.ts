@@ -15,3 +15,6 @@ export const OCI_INDEX_PATH = "index.json";
 
 /** Names the images for readers of `docker save` archives. */
 export const DOCKER_MANIFEST_PATH = "manifest.json";
+
+/** The last file of a bundle: an XXH64 for each chunk of each entry. */
+export const CHUNK_SUMS_PATH = "sealift/chunks.xxh64";

@@ -1,11 +1,19 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { encodeBundleIndex, parseBundleIndex } from "../../../src/bundle/format/index.js";
+import { encodeBundleIndex, encodeInventory, entriesOf, parseBundleIndex } from "../../../src/bundle/format/index.js";
 import { assemble } from "./assemble.js";
-import { FILES, INDEX, REFERRERS } from "./sample.js";
+import { DELTA_INDEX, FILES, INDEX, INVENTORY, REFERRERS } from "./sample.js";
 
 function golden(name: string): string {
   return fileURLToPath(new URL(`../../../fixtures/bundle/${name}`, import.meta.url));
+}
+
+// A snapshot is text, and this is not.
+async function expectBytes(bytes: Buffer, name: string): Promise<void> {
+  const path = golden(name);
+  if (expect.getState().snapshotState.snapshotUpdateState === "all") await writeFile(path, bytes);
+  expect(bytes.equals(await readFile(path))).toBe(true);
 }
 
 const index = encodeBundleIndex(INDEX);
@@ -23,10 +31,30 @@ describe("the format, byte for byte:", () => {
     expect(encodeBundleIndex(parseBundleIndex(bytes))).toEqual(bytes);
   });
 
+  test("the signed index of a delta", async () => {
+    const bytes = encodeBundleIndex(DELTA_INDEX);
+    await expect(Buffer.from(bytes).toString()).toMatchFileSnapshot(golden("delta.json"));
+    expect(encodeBundleIndex(parseBundleIndex(bytes))).toEqual(bytes);
+  });
+
+  test("a delta, without what it leaves out", async () => {
+    const preamble = {
+      index: encodeBundleIndex(DELTA_INDEX),
+      signature: Buffer.from("a signature"),
+      sigstoreBundle: Buffer.from("{}"),
+    };
+    const { layer: _layer, ...present } = FILES;
+    const { tar } = await assemble(preamble, entriesOf(DELTA_INDEX, "delta"), Object.values(present));
+    await expectBytes(tar, "delta.tar");
+  });
+
+  test("an inventory", async () => {
+    await expect(Buffer.from(encodeInventory(INVENTORY)).toString()).toMatchFileSnapshot(golden("inventory.json"));
+  });
+
   test("the whole tar", async () => {
     const preamble = { index, signature: Buffer.from("a signature"), sigstoreBundle: Buffer.from("{}") };
-    const { tar } = assemble(preamble, INDEX.entries, Object.values(FILES));
-    // All of it is ASCII, so that it is the same bytes as text.
-    await expect(tar.toString("latin1")).toMatchFileSnapshot(golden("bundle.tar"));
+    const { tar } = await assemble(preamble, INDEX.entries, Object.values(FILES));
+    await expectBytes(tar, "bundle.tar");
   });
 });

@@ -6,10 +6,11 @@ import { describe, expect, test } from "vitest";
 import {
   type BundleEntry,
   blobPath,
+  chunkSumsSize,
   describeHeader,
+  filesOf,
   HEADER_BLOCK_SIZE,
   headerOf,
-  type PlacedFile,
   placeFile,
   planLayout,
   positionAfter,
@@ -21,6 +22,7 @@ import { FILES, INDEX } from "./sample.js";
 
 const BLOCK = 512;
 const PREAMBLE = ["sealift/bundle.json", "sealift/bundle.json.sig", "sealift/bundle.json.sigstore.json"];
+const CHUNK_SUMS = "sealift/chunks.xxh64";
 
 const preamble = { index: Buffer.from("{}\n"), signature: Buffer.alloc(71, 1), sigstoreBundle: Buffer.alloc(513, 2) };
 
@@ -38,10 +40,6 @@ const entry: fc.Arbitrary<BundleEntry> = fc
       .filter((size) => size >= 0),
   })
   .map(({ digest, size }) => ({ path: blobPath(digest), digest, size }));
-
-function filesOf(layout: ReturnType<typeof planLayout>): readonly PlacedFile[] {
-  return [layout.index, layout.signature, layout.sigstoreBundle, ...layout.entries];
-}
 
 describe("the layout", () => {
   test("has every file at the next block after the one before, with no room between", () => {
@@ -67,12 +65,22 @@ describe("the layout", () => {
     );
   });
 
-  test("has the signed index and its signatures first, then the entries in their order", () => {
+  test("has the signed index and its signatures first, then the entries in their order, then the sums", () => {
     fc.assert(
       fc.property(fc.array(entry, { maxLength: 20 }), (entries) => {
         const layout = planLayout({ index: 1, signature: 2, sigstoreBundle: 3 }, entries);
-        expect(filesOf(layout).map(({ path }) => path)).toEqual([...PREAMBLE, ...entries.map(({ path }) => path)]);
-        expect(filesOf(layout).map(({ size }) => size)).toEqual([1, 2, 3, ...entries.map(({ size }) => size)]);
+        expect(filesOf(layout).map(({ path }) => path)).toEqual([
+          ...PREAMBLE,
+          ...entries.map(({ path }) => path),
+          CHUNK_SUMS,
+        ]);
+        expect(filesOf(layout).map(({ size }) => size)).toEqual([
+          1,
+          2,
+          3,
+          ...entries.map(({ size }) => size),
+          chunkSumsSize(entries),
+        ]);
         expect(layout.entries.map((placed) => placed.entry)).toEqual(entries);
       }),
     );
@@ -81,11 +89,11 @@ describe("the layout", () => {
   test("of a small bundle is this one", () => {
     const layout = planLayout({ index: 512, signature: 70, sigstoreBundle: 513 }, INDEX.entries);
     expect(filesOf(layout).map(({ headerPosition }) => headerPosition)).toEqual([
-      0, 1024, 2048, 3584, 4608, 5632, 6656, 7680, 8704, 9728,
+      0, 1024, 2048, 3584, 4608, 5632, 6656, 7680, 8704, 9728, 11_776,
     ]);
     // The last entry's name takes a record: its header is of three blocks.
     expect(layout.entries.at(-1)?.position).toBe(9728 + 3 * BLOCK);
-    expect(layout).toMatchObject({ endPosition: 11_776, size: 12_800 });
+    expect(layout).toMatchObject({ endPosition: 12_800, size: 13_824 });
   });
 
   test("of a file and of the next is what the plan is made of", () => {
@@ -97,7 +105,7 @@ describe("the layout", () => {
 
 describe("a bundle put together by its layout", () => {
   test("is a tar that tar-stream reads, file by file", async () => {
-    const { tar } = assemble(preamble, INDEX.entries, Object.values(FILES));
+    const { tar, layout } = await assemble(preamble, INDEX.entries, Object.values(FILES));
     const archive = extract();
     Readable.from([tar]).pipe(archive);
     const found: [string, Buffer][] = [];
@@ -105,13 +113,14 @@ describe("a bundle put together by its layout", () => {
       expect(file.header).toMatchObject({ type: "file", mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) });
       found.push([file.header.name, await buffer(file)]);
     }
-    const names = [...PREAMBLE, ...INDEX.entries.map(({ path }) => path)];
-    const contents = [...Object.values(preamble), ...Object.values(FILES)];
+    const { position, size } = layout.chunkSums;
+    const names = [...PREAMBLE, ...INDEX.entries.map(({ path }) => path), CHUNK_SUMS];
+    const contents = [...Object.values(preamble), ...Object.values(FILES), tar.subarray(position, position + size)];
     expect(found).toEqual(names.map((name, at) => [name, contents[at]]));
   });
 
-  test("ends with two blocks of zeros, and nothing after them", () => {
-    const { tar, layout } = assemble(preamble, INDEX.entries, Object.values(FILES));
+  test("ends with two blocks of zeros, and nothing after them", async () => {
+    const { tar, layout } = await assemble(preamble, INDEX.entries, Object.values(FILES));
     expect(tar).toHaveLength(layout.size);
     expect(tar.subarray(layout.endPosition)).toEqual(Buffer.alloc(1024));
     expect(tar.length % BLOCK).toBe(0);

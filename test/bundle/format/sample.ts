@@ -1,4 +1,4 @@
-import { type BundleIndex, type BundleReferrer, blobPath } from "../../../src/bundle/format/index.js";
+import { type BundleIndex, type BundleReferrer, blobPath, type Inventory } from "../../../src/bundle/format/index.js";
 import { type Descriptor, digestOf, MEDIA_TYPE } from "../../../src/oci/index.js";
 
 /** Files of a small bundle, in the order of the tar, with what stands in them. */
@@ -81,5 +81,35 @@ export const INDEX: BundleIndex = {
       return { path: blobPath(digest), digest, size: bytes.length };
     }),
     { path: blobPath(longDigest), digest: longDigest, size: FILES.longHash.length },
+  ],
+};
+
+/** The same index, of a delta that leaves out the first layer. */
+export const DELTA_INDEX: BundleIndex = {
+  ...INDEX,
+  delta: {
+    bases: [
+      {
+        kind: "bundle",
+        stream: "bundle",
+        serial: 1_699_000_000,
+        created: "2023-11-03T08:26:40Z",
+        indexDigest: digestOf(Buffer.from("the bundle before")),
+      },
+    ],
+    leftOut: [{ digest: digestOf(FILES.layer), base: 0, repository: "library/app" }],
+  },
+};
+
+/** What a registry has. */
+export const INVENTORY: Omit<Inventory, "formatVersion"> = {
+  registry: "reg.internal:5000",
+  created: "2023-11-14T22:13:20Z",
+  repositories: [
+    {
+      name: "mirror/library/app",
+      blobs: [FILES.layer, FILES.config].map((bytes) => ({ digest: digestOf(bytes), size: bytes.length })),
+    },
+    { name: "team/empty", blobs: [] },
   ],
 };
