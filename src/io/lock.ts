@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { readlinkSync } from "node:fs";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
 import * as z from "zod";
 import { quote, SealiftError } from "../errors/index.js";
 import { errnoOf, mediumError } from "./medium-error.js";
@@ -18,6 +19,9 @@ type Owner = z.infer<typeof ownerSchema>;
 // What link(2) fails with where there are no hard links: FAT, exFAT, some network
 // and FUSE file systems. There the lock is created in one step instead.
 const NO_HARD_LINKS = new Set<string | undefined>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+// What randomUUID makes.
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 // The locks that this process holds. In a container, each run may well have the
 // same pid as the one before it.
@@ -38,18 +42,12 @@ export async function acquireLock(path: string, what = "this bundle"): Promise<A
     id: randomUUID(),
     since: new Date().toISOString(),
   };
-  const draft = `${path}.${mine.id}`;
+  heldHere.add(mine.id);
   try {
-    // Written aside and then linked, so that a lock is never seen half written.
-    await writeFile(draft, JSON.stringify(mine), { flag: "wx" });
-    heldHere.add(mine.id);
-    await take(path, draft, mine, what);
+    await acquire(path, mine, what);
   } catch (error) {
     heldHere.delete(mine.id);
     throw mediumError(error, "create the lock file", path);
-  } finally {
-    // Where nothing could be written, nothing can be removed either, and the first error tells more.
-    await rm(draft, { force: true }).catch(() => undefined);
   }
   return {
     async [Symbol.asyncDispose]() {
@@ -57,6 +55,19 @@ export async function acquireLock(path: string, what = "this bundle"): Promise<A
       if ((await readOwner(path))?.id === mine.id) await rm(path, { force: true });
     },
   };
+}
+
+async function acquire(path: string, mine: Owner, what: string): Promise<void> {
+  const draft = `${path}.${mine.id}`;
+  try {
+    // Written aside and then linked, so that a lock is never seen half written.
+    await writeFile(draft, JSON.stringify(mine), { flag: "wx" });
+    await take(path, draft, mine, what);
+  } finally {
+    // Where nothing could be written, nothing can be removed either, and the first error tells more.
+    await rm(draft, { force: true }).catch(() => undefined);
+  }
+  await removeDrafts(path);
 }
 
 async function take(path: string, draft: string, mine: Owner, what: string): Promise<void> {
@@ -68,17 +79,30 @@ async function take(path: string, draft: string, mine: Owner, what: string): Pro
 
 /**
  * Replaces the lock that a dead `owner` left. Only one run at a time may do so,
- * and it looks again, because another may have done so since.
+ * and it looks again, because another may have done so since. What keeps the
+ * others out is a lock itself: a run may be killed in here, too.
  */
 async function takeOver(path: string, draft: string, mine: Owner, owner: Owner, what: string): Promise<void> {
   const guard = `${path}.takeover`;
-  if (!(await place(guard, draft, mine))) throw lockedError(guard, await readOwner(guard), what);
+  await acquire(guard, mine, what);
   try {
     const now = await readOwner(path);
     if (now?.id !== owner.id) throw lockedError(path, now, what);
     await rename(draft, path);
   } finally {
     await rm(guard, { force: true });
+  }
+}
+
+/** Removes what runs have left beside a lock that were killed while they took it. */
+async function removeDrafts(path: string): Promise<void> {
+  const prefix = `${basename(path)}.`;
+  const names = await readdir(dirname(path)).catch(() => []);
+  for (const name of names) {
+    if (!name.startsWith(prefix) || !UUID.test(name.slice(prefix.length))) continue;
+    const draft = join(dirname(path), name);
+    const owner = await readOwner(draft);
+    if (owner !== undefined && !isAlive(owner)) await rm(draft, { force: true }).catch(() => undefined);
   }
 }
 

@@ -13,7 +13,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   EFBIG: {
     code: "FILE_TOO_LARGE",
     what: "the file system or a limit does not allow files this large",
-    hint: "use a medium formatted with exFAT, NTFS or ext4 (FAT32 ends at 4 GiB), and check ulimit -f",
+    hint: "cut the bundle with --volume-size fat32 if the medium is FAT32, which ends at 4 GiB, or format it with exFAT; and check ulimit -f",
   },
   EROFS: {
     code: "MEDIUM_FAILED",
@@ -27,6 +27,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   },
   ENODEV: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "plug it in again and start over" },
   ENXIO: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "plug it in again and start over" },
+  ESTALE: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "mount it again and start over" },
   ENOENT: { code: "FILE_NOT_FOUND", what: "there is no such file or folder", hint: "check the path" },
   ENOTDIR: { code: "FILE_NOT_FOUND", what: "a part of the path is not a folder", hint: "check the path" },
   ENAMETOOLONG: { code: "CONFIG_INVALID", what: "the name is too long", hint: "choose a shorter name" },
@@ -62,6 +63,7 @@ export function mediumError(error: unknown, doing: string, path: string): unknow
   if (explanation === undefined) {
     if (!("syscall" in error)) return error;
     return new SealiftError("MEDIUM_FAILED", `expected to ${doing} ${quote(path)}, got ${errno}`, {
+      hint: "check the medium, its cable, and whether it is still mounted",
       cause: error,
     });
   }

@@ -24,7 +24,11 @@ export function isZstd(head: Buffer): boolean {
  */
 export async function* zstdPieces(file: AsyncIterable<Uint8Array>, maxWindow: number): AsyncGenerator<Uint8Array> {
   const input = new Input(file);
-  while (await input.hasMore()) yield* frame(input, maxWindow);
+  try {
+    while (await input.hasMore()) yield* frame(input, maxWindow);
+  } finally {
+    await input.close();
+  }
 }
 
 async function* frame(input: Input, maxWindow: number): AsyncGenerator<Uint8Array> {
@@ -100,6 +104,11 @@ class Input {
     this.#iterator = chunks[Symbol.asyncIterator]();
   }
 
+  /** Leaves the chunks, also when not all have come. */
+  async close(): Promise<void> {
+    await this.#iterator.return?.();
+  }
+
   async hasMore(): Promise<boolean> {
     while (this.#chunk.length === 0) {
       const next = await this.#iterator.next();
@@ -129,13 +138,13 @@ class Input {
 }
 
 function invalid(came: string): SealiftError {
-  return new SealiftError("MANIFEST_INVALID", `expected a zstd layer of whole frames, got ${came}`);
+  return new SealiftError("MANIFEST_INVALID", `expected zstd in whole frames, got ${came}`);
 }
 
 function windowError(window: number, maxWindow: number): SealiftError {
   return new SealiftError(
     "MANIFEST_INVALID",
-    `expected a zstd layer with a window of at most ${maxWindow} bytes, got one of ${window}`,
+    `expected a zstd window of at most ${maxWindow} bytes, got one of ${window}`,
     { hint: "run Sealift with Node 22.15 or newer, which unpacks windows up to 128 MiB" },
   );
 }

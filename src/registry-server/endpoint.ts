@@ -1,6 +1,8 @@
 /** What a path of the distribution specification names (spec.md, "Endpoints"). */
 export type Endpoint =
   | { readonly kind: "base" }
+  /** Distribution's list of repositories, which the specification does not know. */
+  | { readonly kind: "catalog" }
   | { readonly kind: "manifest"; readonly repository: string; readonly reference: string }
   | { readonly kind: "blob"; readonly repository: string; readonly digest: string }
   | { readonly kind: "uploads"; readonly repository: string }
@@ -18,6 +20,7 @@ const PATH = new RegExp(
 /** Reads the path of a request. */
 export function parseEndpoint(path: string): Endpoint {
   if (path === "/v2/" || path === "/v2") return { kind: "base" };
+  if (path === "/v2/_catalog") return { kind: "catalog" };
   const [, repository = "", noun, last = ""] = PATH.exec(path.replaceAll("%3A", ":")) ?? [];
   if (noun === "manifests" && last !== "") return { kind: "manifest", repository, reference: last };
   if (noun === "blobs/uploads" && last !== "") return { kind: "upload", repository, id: last };

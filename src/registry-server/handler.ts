@@ -1,6 +1,7 @@
 import { getBlob } from "./blobs.js";
 import type { Call, Handler } from "./call.js";
-import { getManifest, listTags, putManifest } from "./manifests.js";
+import { listRepositories, listTags } from "./lists.js";
+import { getManifest, putManifest } from "./manifests.js";
 import { listReferrers } from "./referrers.js";
 import { jsonReply, type Reply, refusal } from "./reply.js";
 import type { MemoryStorage } from "./storage.js";
@@ -23,6 +24,8 @@ function read(storage: MemoryStorage, call: Call): Reply | undefined {
   switch (endpoint.kind) {
     case "base":
       return jsonReply(200, {});
+    case "catalog":
+      return listRepositories(storage, call);
     case "manifest":
       return getManifest(storage, endpoint.repository, endpoint.reference);
     case "blob":

@@ -13,7 +13,7 @@ import {
 } from "../oci/index.js";
 import type { Call } from "./call.js";
 import { subjectHeader } from "./referrers.js";
-import { jsonReply, type Reply, refusal } from "./reply.js";
+import { type Reply, refusal } from "./reply.js";
 import type { MemoryStorage } from "./storage.js";
 
 /** Answers GET and HEAD of a manifest. */
@@ -75,16 +75,4 @@ function isThere(storage: MemoryStorage, repository: string, { mediaType, digest
   if (isForeignLayerMediaType(mediaType)) return true;
   const isManifest = isIndexMediaType(mediaType) || isImageManifestMediaType(mediaType);
   return isManifest ? storage.manifest(repository, digest) !== undefined : storage.hasBlob(repository, digest);
-}
-
-/** Answers tags/list, in parts of `n` tags after `last` if the query asks for it (spec.md, "Listing Tags"). */
-export function listTags(storage: MemoryStorage, repository: string, { url }: Call): Reply {
-  if (!storage.repositories().includes(repository)) return refusal(404, "NAME_UNKNOWN", "repository name not known");
-  const last = url.searchParams.get("last") ?? "";
-  const after = storage.tags(repository).filter((tag) => tag > last);
-  const n = url.searchParams.get("n");
-  const tags = n === null ? after : after.slice(0, Number.parseInt(n, 10) || 0);
-  const isPart = tags.length > 0 && tags.length < after.length;
-  const next = `</v2/${repository}/tags/list?n=${n}&last=${tags.at(-1)}>; rel="next"`;
-  return jsonReply(200, { name: repository, tags }, isPart ? { link: next } : {});
 }

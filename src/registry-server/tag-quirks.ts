@@ -1,16 +1,27 @@
 import type { Call, Middleware } from "./call.js";
 import { isGetOf, withHeaders } from "./middleware.js";
-import { jsonReply, type Reply } from "./reply.js";
+import { jsonReply, type Reply, refusal } from "./reply.js";
 
-/** How registries differ, or attack, in how they list tags. */
+/** How registries differ, or attack, in how they list tags and repositories. */
 export const TAG_QUIRKS = {
-  /** At most this many tags at a time, whatever is asked for: distribution 3, ECR. */
-  tagsPerPage: (most: number) =>
-    onTags(async (call, next) => {
-      const url = new URL(call.url);
-      url.searchParams.set("n", String(Math.min(most, Number(url.searchParams.get("n") ?? most))));
-      return await next({ ...call, url });
+  /** No list of repositories: most registries for whom they do not know, and some for everybody. */
+  catalog: (how: "missing" | "unauthorized" | "denied" | "empty") =>
+    onLists("catalog", async () => {
+      if (how === "missing") return refusal(404, "UNSUPPORTED", "there is no catalog here");
+      if (how === "unauthorized") return refusal(401, "UNAUTHORIZED", "authentication required");
+      if (how === "denied") return refusal(403, "DENIED", "only administrators may list repositories");
+      // Nexus.
+      return jsonReply(200, { repositories: null });
     }),
+
+  /** This in the place of the list of repositories: names that are none, what is no list. */
+  catalogList: (repositories: unknown) => onLists("catalog", async () => jsonReply(200, { repositories })),
+
+  /** At most this many repositories at a time: distribution 3 gives 1000, whatever is asked for. */
+  catalogPerPage: (most: number) => onLists("catalog", (call, next) => next(withLimit(call, most))),
+
+  /** At most this many tags at a time, whatever is asked for: distribution 3, ECR. */
+  tagsPerPage: (most: number) => onTags((call, next) => next(withLimit(call, most))),
 
   /** All tags at once, whatever is asked for: distribution 2.8. */
   ignoresTagLimit: (_on: true) =>
@@ -40,6 +51,18 @@ export const TAG_QUIRKS = {
     onTags(async () => jsonReply(200, { tags: Array.from({ length: count }, (_, number) => `t${number}`) })),
 };
 
-function onTags(answer: (call: Call, next: (call: Call) => Promise<Reply>) => Promise<Reply>): Middleware {
-  return async (call, next) => (isGetOf(call, "tags") ? await answer(call, next) : await next(call));
+type Answer = (call: Call, next: (call: Call) => Promise<Reply>) => Promise<Reply>;
+
+function onTags(answer: Answer): Middleware {
+  return onLists("tags", answer);
+}
+
+function onLists(kind: "tags" | "catalog", answer: Answer): Middleware {
+  return async (call, next) => (isGetOf(call, kind) ? await answer(call, next) : await next(call));
+}
+
+function withLimit(call: Call, most: number): Call {
+  const url = new URL(call.url);
+  url.searchParams.set("n", String(Math.min(most, Number(url.searchParams.get("n") ?? most))));
+  return { ...call, url };
 }

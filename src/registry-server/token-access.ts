@@ -106,6 +106,7 @@ function challenge(call: Call, { realm, baseScope, ...options }: TokenAccess, fa
 }
 
 function neededScopes({ endpoint, method, url }: Call, { alsoNeeds }: TokenAccess): string[] {
+  if (endpoint.kind === "catalog") return ["registry:catalog:*"];
   if (!("repository" in endpoint)) return [];
   const actions = method === "GET" || method === "HEAD" ? "pull" : "pull,push";
   const from = url.searchParams.get("from");

@@ -1,13 +1,13 @@
 import { SealiftError } from "../errors/index.js";
 import { type BlobHash, blobDigestError, blobSizeError } from "../io/index.js";
 import { type Descriptor, digestAlgorithm } from "../oci/index.js";
-import type { Op, TakeChunk } from "../ports/index.js";
+import type { FetchOp, HeldBytes, TakeChunk } from "../ports/index.js";
 import { pourBody } from "./body.js";
 import type { Answer } from "./http.js";
 import type { Remote } from "./remote.js";
 
 /** `ImageSource.fetchBlob` of a repository. */
-export async function fetchBlob(remote: Remote, descriptor: Descriptor, take: TakeChunk, op?: Op): Promise<void> {
+export async function fetchBlob(remote: Remote, descriptor: Descriptor, take: TakeChunk, op?: FetchOp): Promise<void> {
   const download = new BlobDownload(remote, descriptor, take, op);
   try {
     await remote.retry(
@@ -24,35 +24,41 @@ export async function fetchBlob(remote: Remote, descriptor: Descriptor, take: Ta
 // borne brings in a minute. A server that sends a byte and breaks off is given up.
 const MIN_PROGRESS = 64 * 1024;
 
+// Large enough that the hops between threads do not count.
+const HELD_STEP = 512 * 1024;
+
 /**
  * A blob on its way, over as many answers as that takes.
  *
- * A download that broke goes on where it ended, if the server can do that, and
- * with the hash of what has come. Every try begins at the registry: where that
- * redirected to, with a signature that expires, is never kept.
+ * A download that broke goes on where it ended, and with the hash of what has
+ * come. If the server sends all of it again, what has come is passed over. Every
+ * try begins at the registry: where that redirected to, with a signature that
+ * expires, is never kept.
  *
- * Once a server did not go on where it should have, or what it sent in pieces
- * did not have the digest, nothing is resumed any more, and no try counts as
+ * Once a server did not go on where it should have, or what came in pieces
+ * did not have the digest, no part is asked for any more, and no try counts as
  * progress: so there is an end to it, whatever the server does.
  */
 class BlobDownload {
   readonly #remote: Remote;
   readonly #descriptor: Descriptor;
   readonly #take: TakeChunk;
-  readonly #op: Op | undefined;
+  readonly #op: FetchOp;
   #hash: BlobHash;
+  #held: HeldBytes | undefined;
   #position = 0;
   /** Where the last try began. */
   #start = 0;
   #isResumable = true;
-  /** Whether what has come is from more than one answer. */
+  /** Whether what has come is from more than one answer, or was held. */
   #isPieced = false;
 
-  constructor(remote: Remote, descriptor: Descriptor, take: TakeChunk, op: Op | undefined) {
+  constructor(remote: Remote, descriptor: Descriptor, take: TakeChunk, op: FetchOp = {}) {
     this.#remote = remote;
     this.#descriptor = descriptor;
     this.#take = take;
     this.#op = op;
+    this.#held = op.held;
     this.#hash = this.#newHash();
   }
 
@@ -63,9 +69,10 @@ class BlobDownload {
 
   /** Fetches what is missing; fails unless all of it is what the descriptor says. */
   async proceed(): Promise<void> {
+    await this.#takeUp();
     await this.#receive();
     let wrong = await this.#verify();
-    if (wrong !== undefined && this.#isPieced) {
+    if (wrong !== undefined && this.#isPieced && this.#op.once !== true) {
       // Something on the way may have mixed two versions of a file: that shows only in the whole.
       this.#beginAgain();
       await this.#receive();
@@ -78,13 +85,38 @@ class BlobDownload {
     this.#hash.abandon();
   }
 
+  /** Hashes what is held, once. */
+  async #takeUp(): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined || held.length > this.#descriptor.size) return;
+    try {
+      while (this.#position < held.length) {
+        this.#op.signal?.throwIfAborted();
+        const length = Math.min(HELD_STEP, held.length - this.#position);
+        await this.#hash.update(await held.read(this.#position, length));
+        this.#position += length;
+      }
+      this.#isPieced = true;
+    } catch (error) {
+      this.#op.signal?.throwIfAborted();
+      if (this.#op.once === true) throw error;
+      this.#beginAgain();
+      this.#isResumable = true;
+    }
+  }
+
   async #receive(): Promise<void> {
     const { size } = this.#descriptor;
     // The last try may have broken after the last byte.
     if (this.#position === size && size > 0) return;
     this.#start = this.#position;
     const answer = await this.#open();
-    await pourBody(answer, async (chunk) => {
+    let repeated = answer.status === 206 ? 0 : this.#start;
+    await pourBody(answer, async (whole) => {
+      const chunk = whole.subarray(repeated);
+      repeated -= whole.length - chunk.length;
+      if (chunk.length === 0) return;
       const end = this.#position + chunk.length;
       if (end > size) throw blobSizeError(this.#descriptor, this.#remote.name, `at least ${end}`);
       await this.#take(chunk, this.#position);
@@ -111,16 +143,13 @@ class BlobDownload {
     return this.#remote.hashThread.begin(digestAlgorithm(this.#descriptor.digest), this.#descriptor.size);
   }
 
-  /** An answer whose body goes on where this download ended. */
+  /** An answer with what is missing; one that is no 206 has all that came before it, too. */
   async #open(): Promise<Answer> {
-    if (this.#position > 0 && !this.#isResumable) this.#beginAgain();
-    if (this.#position === 0) return this.#checked(await this.#request([200]));
+    this.#isPieced = this.#position > 0;
+    if (!this.#isPieced || !this.#isResumable) return this.#checked(await this.#request([200]));
     const answer = await this.#request([200, 206, 416], { range: `bytes=${this.#position}-` });
-    if (this.#isRest(answer)) {
-      this.#isPieced = true;
-      return answer;
-    }
-    this.#beginAgain();
+    if (this.#isRest(answer)) return answer;
+    this.#isResumable = false;
     if (answer.status === 200) return this.#checked(answer);
     // It may be large, and nobody wants it.
     answer.body.destroy();

@@ -1,8 +1,9 @@
 import { isSealiftError, SealiftError } from "../errors/index.js";
 import { HashThread } from "../io/index.js";
 import type { Reference } from "../oci/index.js";
-import type { EventListener, ImageSource, Op } from "../ports/index.js";
+import type { EventListener, ImageSource, Op, RepositoryLister } from "../ports/index.js";
 import { Authorizer } from "./authorizer.js";
+import { CATALOG_SCOPE, Catalog } from "./catalog.js";
 import { type CredentialLookup, type CredentialSources, findCredentials } from "./credentials/index.js";
 import { isLoopback, type RegistryHost, registryHost } from "./host.js";
 import { HttpClient, type Timeouts } from "./http.js";
@@ -70,6 +71,18 @@ export class RegistryClient implements AsyncDisposable {
   /** The repository of a reference; nothing is asked of the registry yet. */
   repository(registry: string, repository: string): RegistryRepository {
     return this.#repositoryAt(registryHost(registry, this.#plainHttp), repository);
+  }
+
+  /** The repositories of a registry; nothing is asked of it yet. */
+  catalog(registry: string): RepositoryLister {
+    const host = registryHost(registry, this.#plainHttp);
+    const transport = this.#transport;
+    return new Catalog({
+      host,
+      requestOnce: ({ op, ...call }) =>
+        transport.requestOnce({ scopes: [CATALOG_SCOPE], ...call, host, signal: op?.signal }),
+      retry: (attempt, op) => transport.retry(attempt, { registry, signal: op?.signal }),
+    });
   }
 
   /**

@@ -2,6 +2,7 @@ import { isSealiftError, SealiftError } from "../errors/index.js";
 import type { Descriptor, Digest, RawManifest, Reference } from "../oci/index.js";
 import type {
   EventListener,
+  FetchOp,
   ImageSource,
   MirroredSource,
   Op,
@@ -70,9 +71,15 @@ export class MirroredRepository implements ImageSource, MirroredSource, Referrer
     });
   }
 
-  async fetchBlob(descriptor: Descriptor, take: TakeChunk, op?: Op): Promise<void> {
-    const ask = ({ repository }: MirrorPlace) => repository.fetchBlob(descriptor, take, op);
-    await this.#firstOf(this.#places.filter(pulls), op, ask);
+  async fetchBlob(descriptor: Descriptor, take: TakeChunk, op?: FetchOp): Promise<void> {
+    let hasGiven = false;
+    const giving: TakeChunk = async (chunk, position) => {
+      hasGiven = true;
+      await take(chunk, position);
+    };
+    const ask = ({ repository }: MirrorPlace) => repository.fetchBlob(descriptor, giving, op);
+    // The hash of what one place gave goes with it, so another one could but begin again.
+    await this.#firstOf(this.#places.filter(pulls), op, ask, () => op?.once !== true || !hasGiven);
   }
 
   /**
@@ -118,6 +125,7 @@ export class MirroredRepository implements ImageSource, MirroredSource, Referrer
     places: readonly MirrorPlace[],
     op: Op | undefined,
     ask: (place: MirrorPlace) => Promise<T>,
+    mayAskNext: () => boolean = () => true,
   ): Promise<T> {
     let failure: unknown = new SealiftError("CONFIG_INVALID", "expected a registry that may be asked, got none", {
       hint: "check the capabilities in hosts.toml, or leave mirrors out with --no-mirrors",
@@ -134,7 +142,7 @@ export class MirroredRepository implements ImageSource, MirroredSource, Referrer
         return await ask(place);
       } catch (error) {
         op?.signal?.throwIfAborted();
-        if (!isFaultOfPlace(error)) throw error;
+        if (!isFaultOfPlace(error) || !mayAskNext()) throw error;
         this.#note(place, error);
         failure = error;
       }

@@ -3,6 +3,7 @@ import type { Descriptor, Digest, RawManifest, Reference } from "../oci/index.js
 import type {
   BlobMounter,
   ImageDestination,
+  FetchOp,
   ImageSource,
   Op,
   ReferrerLister,
@@ -47,7 +48,7 @@ export class RegistryRepository
     return await fetchManifest(this.#remote, descriptor, op);
   }
 
-  async fetchBlob(descriptor: Descriptor, take: TakeChunk, op?: Op): Promise<void> {
+  async fetchBlob(descriptor: Descriptor, take: TakeChunk, op?: FetchOp): Promise<void> {
     await fetchBlob(this.#remote, descriptor, take, op);
   }
 

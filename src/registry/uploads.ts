@@ -8,6 +8,10 @@ import type { Remote } from "./remote.js";
 import { SourceFailure } from "./upload-body.js";
 import { UploadSession } from "./upload-session.js";
 
+// Those that have said so. A large blob may come through a pipe, which gives its
+// bytes only once: what a small one before it has taught is not asked again.
+const wantingPatch = new WeakSet<Remote>();
+
 /**
  * `ImageDestination.putBlob` of a repository: POST, then one PUT with all
  * bytes, as containerd and oras do it, since ECR and Google's registries take
@@ -30,14 +34,20 @@ export async function putBlob(
         throw error;
       });
     }, op);
-  try {
-    await upload((session) => session.finish(content)).catch(async (error: unknown) => {
-      if (!began || !wantsPatch(error)) throw error;
-      await upload(async (session) => {
-        await session.append(content);
-        await session.finish();
-      });
+  const uploadByPatch = async () =>
+    await upload(async (session) => {
+      await session.append(content);
+      await session.finish();
     });
+  try {
+    if (wantingPatch.has(remote)) await uploadByPatch();
+    else {
+      await upload((session) => session.finish(content)).catch(async (error: unknown) => {
+        if (!began || !wantsPatch(error)) throw error;
+        wantingPatch.add(remote);
+        await uploadByPatch();
+      });
+    }
   } catch (error) {
     throw error instanceof SourceFailure ? error.cause : error;
   }

@@ -49,10 +49,10 @@ const PROBE = Buffer.from("sealift");
 
 function signerOf(key: KeyObject): Signer {
   const verifier = verifierFromDer(createPublicKey(key).export({ format: "der", type: "spki" }));
-  const signer: Signer = { keyId: verifier.keyId, sign: (bytes) => sign("sha256", bytes, key) };
+  const signer: Signer = { ...verifier, sign: (bytes) => sign("sha256", bytes, key) };
   // PKCS#8 holds the public key, too, and OpenSSL does not compare them: with one
   // flipped bit in the private half it would make signatures that nobody accepts.
-  if (!verifier.verify(PROBE, signer.sign(PROBE))) throw damaged();
+  if (!signer.verify(PROBE, signer.sign(PROBE))) throw damaged();
   return signer;
 }
 

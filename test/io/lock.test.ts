@@ -87,6 +87,34 @@ describe("a lock", () => {
     expect(await readdir(folder.path)).toEqual(["bundle.tar.lock"]);
   });
 
+  test("of a process that is gone is taken over, even if others died while they took it over", async () => {
+    await leave({});
+    for (const more of [".takeover", ".takeover.takeover"]) {
+      await writeFile(`${path}${more}`, await readFile(path));
+    }
+    held.push(await acquireLock(path));
+    expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid: process.pid });
+    expect(await readdir(folder.path)).toEqual(["bundle.tar.lock"]);
+  });
+
+  test("that is being taken over by one who lives is refused", async () => {
+    await leave({});
+    await writeFile(`${path}.takeover`, JSON.stringify({ pid: process.ppid, host: hostname(), id: "x", since: "now" }));
+    expect((await failureOf(() => acquireLock(path))).code).toBe("LOCKED");
+    expect(await readdir(folder.path)).toEqual(["bundle.tar.lock", "bundle.tar.lock.takeover"]);
+  });
+
+  test("has removed what others left beside it who died while they took it, and nothing else", async () => {
+    await leave({});
+    const owner = await readFile(path);
+    const draft = (digit: string): string => `${path}.00000000-0000-0000-0000-00000000000${digit}`;
+    await writeFile(draft("1"), owner);
+    await writeFile(draft("2"), JSON.stringify({ pid: process.ppid, host: hostname(), id: "x", since: "now" }));
+    await writeFile(draft("3"), "somebody's file");
+    held.push(await acquireLock(path));
+    expect((await readdir(folder.path)).map((name) => name.slice(-1))).toEqual(["k", "2", "3"]);
+  });
+
   test("of another machine is not taken over, since nobody here can see whether it lives", async () => {
     await leave({ host: "another-machine" });
     const error = await failureOf(() => acquireLock(path));

@@ -16,6 +16,7 @@ const MEANINGS: readonly (readonly [string, ErrorCode, RegExp])[] = [
   ["EIO", "MEDIUM_FAILED", /failed/],
   ["ENODEV", "MEDIUM_FAILED", /gone/],
   ["ENXIO", "MEDIUM_FAILED", /gone/],
+  ["ESTALE", "MEDIUM_FAILED", /gone/],
   ["ENOENT", "FILE_NOT_FOUND", /no such file/],
   ["ENOTDIR", "FILE_NOT_FOUND", /not a folder/],
   ["EISDIR", "CONFIG_INVALID", /a folder/],
@@ -37,12 +38,15 @@ describe("the error of a file system call", () => {
     expect(error.cause).toBe(cause);
   });
 
-  test.each(["EMFILE", "EBUSY", "ESTALE", "EEXIST"])("%s, which is not explained, is the medium's", (errno) => {
-    expect(mediumError(systemError(errno), "write", "b.tar")).toMatchObject({
-      code: "MEDIUM_FAILED",
-      message: `expected to write "b.tar", got ${errno}`,
-    });
-  });
+  test.each(["EMFILE", "EBUSY", "Unknown system error -123", "EEXIST"])(
+    "%s, which is not explained, is the medium's",
+    (errno) => {
+      expect(mediumError(systemError(errno), "write", "b.tar")).toMatchObject({
+        code: "MEDIUM_FAILED",
+        message: `expected to write "b.tar", got ${errno}`,
+      });
+    },
+  );
 
   test("as the system makes it is understood", async () => {
     const error = await failureOf(() =>

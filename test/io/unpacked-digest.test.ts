@@ -134,7 +134,7 @@ describe("a layer that cannot be unpacked", () => {
       const stream = inChunks(layer, size);
       const error = await failureOf(() => unpackedDigest(stream, "sha256", MIB));
       expect(error.code).toBe("MANIFEST_INVALID");
-      expect(error.message).toMatch(/^expected a (zstd )?layer /);
+      expect(error.message).toMatch(/^expected (a layer|a zstd window|zstd in whole frames)/);
       expect(stream.destroyed).toBe(true);
     }
   });

@@ -279,3 +279,50 @@ describe("an insecure registry", () => {
     expect(warnings()).toEqual([said("reg.test")]);
   });
 });
+
+describe("a blob of which bytes are held", () => {
+  const held = {
+    length: 8,
+    read: async (position: number, length: number) => Buffer.from(LAYER.bytes.subarray(position, position + length)),
+  };
+  const taking = (takes: number[]) => async (_chunk: Uint8Array, position: number) => void takes.push(position);
+
+  test("goes on from there at the mirror, and at the next place when the mirror breaks off", async () => {
+    const source = await mirrored("", { retry: { tries: 1 } });
+    mirror.restage({ cutBlobs: true });
+    const takes: number[] = [];
+    await source.fetchBlob(LAYER.descriptor, taking(takes), { held });
+    expect([mirror, origin].map(({ requests }) => requests.map(({ headers }) => headers.range))).toEqual([
+      ["bytes=8-"],
+      ["bytes=8-"],
+    ]);
+    expect(takes).toEqual([8, 8]);
+  });
+
+  test("asks nobody if it is all held", async () => {
+    const source = await mirrored();
+    const whole = { ...held, length: LAYER.bytes.length };
+    await source.fetchBlob(LAYER.descriptor, taking([]), { held: whole });
+    expect([...mirror.requests, ...origin.requests]).toEqual([]);
+  });
+});
+
+describe("a blob whose bytes must be given once only", () => {
+  const take = async (): Promise<void> => undefined;
+
+  test("comes from the next place if the mirror gives nothing of it", async () => {
+    const source = await mirrored("", { retry: { tries: 1 } });
+    mirror.restage({ missingBlobs: true });
+    await source.fetchBlob(LAYER.descriptor, take, { once: true });
+    expect(origin.requestLines()).toHaveLength(1);
+  });
+
+  test("fails if the mirror breaks off in its middle", async () => {
+    const source = await mirrored("", { retry: { tries: 1 } });
+    mirror.restage({ cutBlobs: true });
+    await expect(source.fetchBlob(LAYER.descriptor, take, { once: true })).rejects.toMatchObject({
+      code: "UNREACHABLE",
+    });
+    expect(origin.requestLines()).toEqual([]);
+  });
+});

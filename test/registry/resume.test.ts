@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterEach, describe, expect, test } from "vitest";
+import type { FetchOp, HeldBytes } from "../../src/ports/index.js";
 import type { RegistryClient, RegistryClientOptions, RegistryRepository } from "../../src/registry/index.js";
 import type { Quirks, RegistryServer } from "../../src/registry-server/index.js";
 import { startRegistry } from "../../src/registry-server/index.js";
@@ -174,19 +175,19 @@ describe("a download that breaks", () => {
 describe("a server that cannot resume", () => {
   const once = { stallsAfter: { bytes: 600, times: 1 } };
 
-  test("and sends the whole again is read from its beginning", async () => {
+  test("and sends the whole again has what came before passed over", async () => {
     const app = await given({ ...once, ranges: "whole" });
     await fetchCut(app, BLOB, 600);
     expect(ranges()).toEqual(["all 200", "bytes=600- 200"]);
-    expect(takes.map(({ position }) => position)).toEqual([0, 0]);
+    expect(takes.map(({ position }) => position)).toEqual([0, 600]);
     expect(taken(1000)).toEqual(BLOB.bytes);
   });
 
   test("and sends the whole again and again is given up after the usual tries", async () => {
-    const app = await given({ ranges: "whole", stallsAfter: { bytes: PIECE } }, { retry: { tries: 4 } });
-    await expect(fetchCut(app, LARGE, PIECE)).rejects.toMatchObject({ code: "UNREACHABLE" });
+    const app = await given({ ranges: "whole", cutBlobs: true }, { retry: { tries: 4 } });
+    await expect(fetchCut(app, LARGE, LARGE.bytes.length)).rejects.toMatchObject({ code: "UNREACHABLE" });
     // What the first try brought gave all tries again; nothing else did.
-    expect(ranges()).toEqual(["all 200", `bytes=${PIECE}- 200`, "all 200", "all 200"]);
+    expect(ranges()).toEqual(["all 200", `bytes=${LARGE.bytes.length / 2}- 200`, "all 200", "all 200"]);
   });
 
   test.each(["refused", "elsewhere", "shorter", "resized", "mislabelled"] as const)(
@@ -195,7 +196,7 @@ describe("a server that cannot resume", () => {
       const app = await given({ ...once, ranges: how });
       await fetchCut(app, BLOB, 600);
       expect(ranges()).toEqual(["all 200", `bytes=600- ${how === "refused" ? 416 : 206}`, "all 200"]);
-      expect(takes.map(({ position }) => position)).toEqual([0, 0]);
+      expect(takes.map(({ position }) => position)).toEqual([0, 600]);
       expect(taken(1000)).toEqual(BLOB.bytes);
     },
   );
@@ -219,5 +220,161 @@ describe("a blob of pieces that do not belong together", () => {
     const app = await given({ wrongBlobBytes: true });
     await expect(fetchCut(app, BLOB, 600)).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
     expect(ranges()).toEqual(["all 200"]);
+  });
+});
+
+/** The first bytes of a blob as an earlier run left them. */
+function heldOf({ bytes }: Content, length: number, change: (held: Buffer) => Buffer = (held) => held): HeldBytes {
+  const held = change(Buffer.from(bytes.subarray(0, length)));
+  return { length, read: async (position, count) => Buffer.from(held.subarray(position, position + count)) };
+}
+
+describe("a blob of which bytes are held", () => {
+  async function fetchHeld(app: RegistryRepository, { descriptor }: Content, op: FetchOp): Promise<void> {
+    await app.fetchBlob(
+      descriptor,
+      async (chunk, position) => void takes.push({ position, bytes: Buffer.from(chunk) }),
+      op,
+    );
+  }
+
+  const positions = (): number[] => takes.map(({ position }) => position);
+
+  test("is fetched from there on, and the held bytes are not given again", async () => {
+    const app = await given({});
+    await fetchHeld(app, BLOB, { held: heldOf(BLOB, 400) });
+    expect(ranges()).toEqual(["bytes=400- 206"]);
+    expect(positions()[0]).toBe(400);
+    expect(taken(1000).subarray(400)).toEqual(BLOB.bytes.subarray(400));
+  });
+
+  test("is hashed in several steps, and on another thread if it is large", async () => {
+    const app = await given({});
+    const huge = noise(6_000_000);
+    registry.storage.putBlob("app", huge.bytes);
+    await fetchHeld(app, huge, { held: heldOf(huge, 5_000_000) });
+    expect(ranges()).toEqual(["bytes=5000000- 206"]);
+    expect(taken(6_000_000).subarray(5_000_000).equals(huge.bytes.subarray(5_000_000))).toBe(true);
+  });
+
+  test("is not asked for at all if it is all held", async () => {
+    const app = await given({});
+    await fetchHeld(app, BLOB, { held: heldOf(BLOB, 1000) });
+    expect(ranges()).toEqual([]);
+    expect(takes).toEqual([]);
+  });
+
+  test("is fetched as a whole if none is held", async () => {
+    const app = await given({});
+    await fetchHeld(app, BLOB, { held: heldOf(BLOB, 0) });
+    expect(ranges()).toEqual(["all 200"]);
+  });
+
+  test("is passed over up to there if the server sends all of it", async () => {
+    const app = await given({ ranges: "whole" });
+    await fetchHeld(app, BLOB, { held: heldOf(BLOB, 400) });
+    expect(ranges()).toEqual(["bytes=400- 200"]);
+    expect(positions()[0]).toBe(400);
+    expect(taken(1000).subarray(400)).toEqual(BLOB.bytes.subarray(400));
+  });
+
+  test("goes on after a break where it then was", async () => {
+    const app = await given({ stallsAfter: { bytes: 300, times: 1 } });
+    await app.fetchBlob(
+      BLOB.descriptor,
+      async (chunk, position) => {
+        takes.push({ position, bytes: Buffer.from(chunk) });
+        if (position + chunk.length === 700) registry.cutConnections();
+      },
+      { held: heldOf(BLOB, 400) },
+    );
+    expect(ranges()).toEqual(["bytes=400- 206", "bytes=700- 206"]);
+    expect(positions()).toEqual([400, 700]);
+  });
+
+  test.each([
+    ["a part", 400, ["bytes=400- 206", "all 200"]],
+    ["all", 1000, ["all 200"]],
+  ] as const)("is fetched as a whole if what is held, %s, is wrong", async (_how, length, requests) => {
+    const app = await given({});
+    await fetchHeld(app, BLOB, { held: heldOf(BLOB, length, (held) => held.fill(0)) });
+    expect(ranges()).toEqual(requests);
+    expect(taken(1000)).toEqual(BLOB.bytes);
+  });
+
+  test("is fetched as a whole if what is held cannot be read to its end", async () => {
+    const app = await given({});
+    const huge = noise(1_500_000);
+    registry.storage.putBlob("app", huge.bytes);
+    const held = heldOf(huge, 1_400_000);
+    const read: HeldBytes["read"] = async (position, length) => {
+      if (position > 0) throw new Error("the medium is gone");
+      return await held.read(position, length);
+    };
+    await fetchHeld(app, huge, { held: { ...held, read } });
+    expect(ranges()).toEqual(["all 200"]);
+    expect(taken(1_500_000).equals(huge.bytes)).toBe(true);
+  });
+
+  test("is fetched as a whole if more is held than it has", async () => {
+    const app = await given({});
+    await fetchHeld(app, BLOB, { held: { ...heldOf(BLOB, 1000), length: 1001 } });
+    expect(ranges()).toEqual(["all 200"]);
+  });
+
+  test("is given up if the registry has something else, too", async () => {
+    const app = await given({ wrongBlobBytes: true });
+    await expect(fetchHeld(app, BLOB, { held: heldOf(BLOB, 400) })).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
+    expect(ranges()).toEqual(["bytes=400- 206", "all 200"]);
+  });
+
+  test("ends when it is stopped while they are hashed", async () => {
+    const app = await given({});
+    const controller = new AbortController();
+    const held = heldOf(BLOB, 400);
+    const read: HeldBytes["read"] = async (position, length) => {
+      controller.abort(new Error("stopped"));
+      return await held.read(position, length);
+    };
+    await expect(fetchHeld(app, BLOB, { held: { ...held, read }, signal: controller.signal })).rejects.toThrow(
+      "stopped",
+    );
+    expect(takes).toEqual([]);
+  });
+});
+
+describe("a blob whose bytes must be given once only", () => {
+  async function fetchOnce(app: RegistryRepository, { descriptor }: Content, piece: number): Promise<void> {
+    let came = 0;
+    await app.fetchBlob(
+      descriptor,
+      async (chunk, position) => {
+        expect(position).toBe(came);
+        takes.push({ position, bytes: Buffer.from(chunk) });
+        came += chunk.length;
+        if (came === piece) registry.cutConnections();
+      },
+      { once: true },
+    );
+  }
+
+  const cut = { stallsAfter: { bytes: 600, times: 1 } };
+
+  test.each([
+    ["can resume", {}, ["all 200", "bytes=600- 206"]],
+    ["sends the whole again", { ranges: "whole" }, ["all 200", "bytes=600- 200"]],
+    ["refuses ranges", { ranges: "refused" }, ["all 200", "bytes=600- 416", "all 200"]],
+    ["answers with another range", { ranges: "elsewhere" }, ["all 200", "bytes=600- 206", "all 200"]],
+  ] as const)("goes on where it ended, if the server %s", async (_how, quirks, requests) => {
+    const app = await given({ ...cut, ...quirks });
+    await fetchOnce(app, BLOB, 600);
+    expect(ranges()).toEqual(requests);
+    expect(taken(1000)).toEqual(BLOB.bytes);
+  });
+
+  test("fails if what came in pieces is wrong", async () => {
+    const app = await given({ ...cut, ranges: "changed" });
+    await expect(fetchOnce(app, BLOB, 600)).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
+    expect(ranges()).toEqual(["all 200", "bytes=600- 206"]);
   });
 });
