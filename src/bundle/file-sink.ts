@@ -1,201 +1,212 @@
-import type { Stats } from "node:fs";
-import { constants, type FileHandle, lstat, open, rename, rm, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { quote, SealiftError } from "../errors/index.js";
-import { errnoOf, mediumError } from "../io/index.js";
-import type { RandomAccessSink } from "../ports/index.js";
+import { isSealiftError, SealiftError } from "../errors/index.js";
+import type { Digest } from "../oci/index.js";
+import type { CommitOp, JournaledBlob, Leftover, RandomAccessSink, ResumableSink } from "../ports/index.js";
+import { ANY_FILE_SYSTEM, assertFileSize, type FileSystem } from "./file-system.js";
+import { Journal } from "./journal.js";
+import { findLeft, journalPathOf, type LeftFile } from "./left-file.js";
+import type { PartialBundle, PartialBundleMaker } from "./partial-bundle.js";
+import { asidePathOf, PartialFile, partialPathOf } from "./partial-file.js";
+import type { Stamp } from "./stamp.js";
 
-// Dirty pages are handed to the medium each time this many bytes have piled up,
-// so that the final sync finds little left to do.
-const WRITEBACK_STEP = 64 * 1024 * 1024;
+// Less than this, in bytes, is as soon fetched again, and not worth a file left lying about.
+const MIN_KEPT = 64 * 1024;
 
 /**
- * A file that has its final name only once it is whole: it is written to
- * `NAME.partial`, synced, and renamed.
+ * A file that has its final name only once it is whole. Until then it is
+ * `NAME.partial`, with a journal beside it; both stay when a run ends early,
+ * for the next one.
  */
-export class FileSink implements RandomAccessSink {
+export class FileSink implements ResumableSink {
+  readonly order: RandomAccessSink["order"];
   readonly #path: string;
-  readonly #partialPath: string;
-  readonly #handle: FileHandle;
-  readonly #replaced: Stamp | undefined;
-  #sinceWriteback = 0;
-  #writeback: Promise<void> | undefined;
-  #committed = false;
+  readonly #maker: PartialBundleMaker;
+  /** The `.partial` that an earlier run left, as long as nothing has been begun. */
+  #left: LeftFile | undefined;
+  /** What was set aside because something else was begun. */
+  #aside: LeftFile | undefined;
+  #file: PartialBundle | undefined;
+  #beginning: Promise<PartialBundle> | undefined;
+  #journal: Journal | undefined;
+  #indexDigest: Digest | undefined;
+  /** How many bytes of which blobs are known to have been written, for a later run. */
+  readonly #noted = new Map<Digest, number>();
+  #notedBytes = 0;
+  /** Whether what was written is of no use to a later run: it does not fit, or the medium does not keep it. */
+  #isUseless = false;
+  #isCommitted = false;
+  #isDurable = false;
 
-  private constructor(path: string, partialPath: string, handle: FileHandle, replaced: Stamp | undefined) {
+  private constructor(path: string, order: RandomAccessSink["order"], maker: PartialBundleMaker) {
     this.#path = path;
-    this.#replaced = replaced;
-    this.#partialPath = partialPath;
-    this.#handle = handle;
+    this.order = order;
+    this.#maker = maker;
   }
 
   /**
-   * Begins the file. Whoever calls holds the lock on `path`, so a `.partial`
-   * that lies there is a leftover and is removed.
+   * Finds what earlier runs left; writes nothing yet. Whoever calls holds the lock on `path`.
    *
-   * @param replaced - What {@link stampOfReplaced} gave when `path` was found fit to
+   * @param replaced - What `stampOfReplaced` gave when `path` was found fit to
    * be replaced; if it is something else in the end, it stays.
-   * @throws SealiftError `FILE_NOT_FOUND`, `CONFIG_INVALID`, `NO_SPACE`, `MEDIUM_FAILED`.
+   * @param maker - What it is made of; by default, one file at `path`.
+   * @throws SealiftError `MEDIUM_FAILED`.
    */
-  static async create(path: string, replaced: Stamp | undefined): Promise<FileSink> {
-    const partialPath = `${path}.partial`;
-    try {
-      await rm(partialPath, { force: true });
-      // O_EXCL: a link that somebody puts there in between is not followed.
-      const handle = await open(partialPath, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o666);
-      return new FileSink(path, partialPath, handle, replaced);
-    } catch (error) {
-      throw mediumError(error, "create", partialPath);
+  static async create(
+    path: string,
+    replaced: Stamp | undefined,
+    fileSystem: FileSystem = ANY_FILE_SYSTEM,
+    maker: PartialBundleMaker = fileMaker(path, replaced, fileSystem),
+  ): Promise<FileSink> {
+    const sink = new FileSink(path, fileSystem.order, maker);
+    sink.#left = await findLeft(maker, partialPathOf(path));
+    sink.#aside = await findLeft(maker, asidePathOf(path));
+    return sink;
+  }
+
+  /** Whether all of it is on the medium, its name included; after {@link commit}. Not all systems can tell of names. */
+  get isDurable(): boolean {
+    return this.#isDurable;
+  }
+
+  get kept(): string | undefined {
+    if (this.#isCommitted || this.#isUseless || this.#notedBytes < MIN_KEPT) return undefined;
+    return this.#file?.partialPath;
+  }
+
+  get leftovers(): readonly Leftover[] {
+    return [this.#left, this.#aside].flatMap((left) => (left === undefined ? [] : left.leftover));
+  }
+
+  async begin(indexDigest: Digest): Promise<Leftover | undefined> {
+    const left = this.#left;
+    this.#left = undefined;
+    this.#indexDigest = indexDigest;
+    const isSame = left?.content.indexDigest === indexDigest;
+    if (isSame) {
+      this.#file = left.file;
+      this.#journal = left.journal;
+      for (const { digest, length } of left.content.blobs.values()) this.#count(digest, length);
+    } else {
+      if (left !== undefined) await this.#setAside(left);
+      this.#file = await this.#maker.begin();
+      this.#journal = await Journal.begin(journalPathOf(partialPathOf(this.#path)), indexDigest);
     }
+    this.#file.onDurable = () => void this.#journal?.sync();
+    return isSame ? left.leftover : undefined;
   }
 
   async allocate(size: number): Promise<void> {
-    try {
-      const { bavail, bsize } = await statfs(this.#partialPath);
-      const available = bavail * bsize;
-      if (available < size) {
-        throw new SealiftError(
-          "NO_SPACE",
-          `expected room for ${size} bytes in ${dirname(this.#path)}, got ${available}`,
-          {
-            hint: "free some room, or choose another medium with --output",
-          },
-        );
-      }
-      await this.#handle.truncate(size);
-    } catch (error) {
-      throw mediumError(error, `make room for ${size} bytes in`, this.#partialPath);
-    }
+    this.#maker.assertFits(size);
+    const file = await this.#begun();
+    const [room, has] = await Promise.all([file.room(size), file.size()]);
+    if (room < size && !(await this.#giveUpAside(size))) throw this.#noRoom(size, room);
+    if (this.order === "any" || has > size) await this.#attempt(() => file.resize(size));
   }
 
   async write(position: number, bytes: Uint8Array): Promise<void> {
-    try {
-      let written = 0;
-      while (written < bytes.length) {
-        const { bytesWritten } = await this.#handle.write(bytes, written, bytes.length - written, position + written);
-        written += bytesWritten;
-      }
-    } catch (error) {
-      throw mediumError(error, "write", this.#partialPath);
-    }
-    this.#sinceWriteback += bytes.length;
-    if (this.#sinceWriteback >= WRITEBACK_STEP) this.#startWriteback();
+    const file = this.#file ?? (await this.#begun());
+    await this.#attempt(() => file.write(position, bytes));
   }
 
-  async commit(): Promise<void> {
+  async read(position: number, length: number): Promise<Uint8Array> {
+    return await (await this.#begun()).read(position, length);
+  }
+
+  note(blob: JournaledBlob): void {
+    this.#journal?.note(blob);
+    this.#count(blob.digest, blob.length);
+  }
+
+  async commit(op: CommitOp = {}): Promise<void> {
+    const file = await this.#begun();
     try {
-      await this.#writeback;
-      await this.#handle.sync();
-      await using folder = await openFolder(dirname(this.#path));
-      await this.#assertUndisturbed();
-      await rename(this.#partialPath, this.#path);
-      this.#committed = true;
-      await this.#handle.close();
-      await syncFolder(folder);
+      await file.sync();
+      await file.seal(this.#indexDigest, op);
     } catch (error) {
-      throw mediumError(error, "finish", this.#path);
+      // What the medium has not kept, the system may still remember: a later run
+      // that hashes it would find it good. A medium that is gone keeps it anyway.
+      if (isSealiftError(error, "MEDIUM_FAILED", "NO_SPACE", "FILE_TOO_LARGE")) this.#isUseless = true;
+      throw error;
     }
+    op.signal?.throwIfAborted();
+    try {
+      this.#isDurable = await file.rename();
+    } catch (error) {
+      // What lies there now is another run's, and so is its journal.
+      if (isSealiftError(error, "LOCKED")) this.#isUseless = true;
+      throw error;
+    }
+    this.#isCommitted = true;
+    await this.#journal?.remove();
+    await this.#aside?.discard();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#committed) return;
-    await this.#writeback?.catch(() => undefined);
-    if (await this.#isOurs().catch(() => false)) await rm(this.#partialPath, { force: true });
-    await this.#handle.close().catch(() => undefined);
-  }
-
-  /** Whether the `.partial` that lies there is the file that was written here. */
-  async #isOurs(): Promise<boolean> {
-    const [there, ours] = await Promise.all([lstatOf(this.#partialPath), this.#handle.stat()]);
-    return there?.dev === ours.dev && there.ino === ours.ino;
-  }
-
-  async #assertUndisturbed(): Promise<void> {
-    if (!(await this.#isOurs())) {
-      throw new SealiftError(
-        "LOCKED",
-        `expected nobody else to write ${quote(this.#path)}, but another run took its place`,
-        {
-          hint: "let one run at a time write this bundle, and start over",
-        },
-      );
+    await this.#left?.close();
+    await this.#aside?.close();
+    if (this.#isCommitted) return;
+    if (this.kept !== undefined) {
+      await this.#journal?.close();
+      await this.#file?.keep();
+    } else {
+      await this.#journal?.remove();
+      await this.#file?.discard();
     }
-    if (sameStamp(await lstatOf(this.#path), this.#replaced)) return;
-    throw new SealiftError(
-      "FILE_EXISTS",
-      `expected to find ${quote(this.#path)} as it was, but somebody changed it meanwhile`,
-      {
-        hint: "see what is there now, and start over",
-      },
-    );
   }
 
-  #startWriteback(): void {
-    if (this.#writeback !== undefined) return;
-    this.#sinceWriteback = 0;
-    const writeback = this.#handle.datasync();
-    // A failure shows again in the final sync's own error, or here when commit awaits it.
-    writeback.then(
-      () => {
-        this.#writeback = undefined;
-      },
-      () => undefined,
-    );
-    this.#writeback = writeback;
+  async #begun(): Promise<PartialBundle> {
+    // Writes come in parallel, also where nobody has called begin.
+    return (this.#file ??= await (this.#beginning ??= this.#maker.begin()));
   }
-}
 
-/** What tells a file from another one, and from itself after a change. */
-export type Stamp = Pick<Stats, "dev" | "ino" | "size" | "mtimeMs">;
+  #count(digest: Digest, length: number): void {
+    this.#notedBytes += length - (this.#noted.get(digest) ?? 0);
+    this.#noted.set(digest, length);
+  }
 
-/**
- * The stamp of the file that a new one takes the place of; undefined if none does.
- *
- * A symbolic link is refused, wherever it points: the new file would take the
- * link's own place, and not be where the link says, such as on another medium.
- *
- * @throws SealiftError `FILE_EXISTS` if `path` is a symbolic link.
- */
-export async function stampOfReplaced(path: string): Promise<Stamp | undefined> {
-  const stats = await lstatOf(path);
-  if (stats?.isSymbolicLink() !== true) return stats;
-  throw new SealiftError("FILE_EXISTS", `expected ${quote(path)} to be a file or nothing, got a symbolic link`, {
-    hint: "name the file that the link points to, or remove the link",
-  });
-}
+  /** Keeps the one of two leftovers that has more to offer. */
+  async #setAside(left: LeftFile): Promise<void> {
+    if (left.bytes === 0 || (this.#aside?.bytes ?? 0) > left.bytes) {
+      await left.discard();
+      return;
+    }
+    await this.#aside?.discard();
+    await left.setAside();
+    this.#aside = left;
+  }
 
-/** What lies at `path`, be it a link; undefined if nothing does. */
-async function lstatOf(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
+  /** What was set aside spares a download, and is not worth failing for. Whether there is room without it. */
+  async #giveUpAside(size: number): Promise<boolean> {
+    const aside = this.#aside;
+    if (aside === undefined || (await aside.file.room(size)) < size) return false;
+    this.#aside = undefined;
+    await aside.discard();
+    return true;
+  }
+
+  async #attempt<T>(attempt: () => Promise<T>): Promise<T> {
+    try {
+      return await attempt();
+    } catch (error) {
+      // What does not fit will not fit the next time, either, and takes room from others.
+      if (isSealiftError(error, "NO_SPACE", "FILE_TOO_LARGE")) this.#isUseless = true;
+      throw error;
+    }
+  }
+
+  #noRoom(size: number, room: number): SealiftError {
+    return new SealiftError("NO_SPACE", `expected room for ${size} bytes in ${dirname(this.#path)}, got ${room}`, {
+      hint: "free some room, or choose another medium with --output",
+    });
   }
 }
 
-function sameStamp(a: Stamp | undefined, b: Stamp | undefined): boolean {
-  return a?.dev === b?.dev && a?.ino === b?.ino && a?.size === b?.size && a?.mtimeMs === b?.mtimeMs;
-}
-
-// A rename is durable once its folder is synced (fsync(2)). Where that is not
-// possible, there is nothing better to do: folders that this user may write and
-// not read, file systems and systems that sync no folders.
-const NO_FOLDER_SYNC = new Set<unknown>(["EACCES", "EPERM", "EISDIR", "EINVAL", "ENOTSUP"]);
-
-async function openFolder(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, constants.O_RDONLY);
-  } catch (error) {
-    if (NO_FOLDER_SYNC.has(errnoOf(error))) return undefined;
-    throw error;
-  }
-}
-
-async function syncFolder(folder: FileHandle | undefined): Promise<void> {
-  try {
-    await folder?.sync();
-  } catch (error) {
-    if (!NO_FOLDER_SYNC.has(errnoOf(error))) throw error;
-  }
+function fileMaker(path: string, replaced: Stamp | undefined, fileSystem: FileSystem): PartialBundleMaker {
+  return {
+    assertFits: (size) => {
+      assertFileSize(path, size, fileSystem);
+    },
+    begin: () => PartialFile.begin(path, replaced),
+    find: (partialPath) => PartialFile.find(path, replaced, partialPath),
+  };
 }

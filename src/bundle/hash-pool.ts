@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { DigestOp } from "../ports/index.js";
-import { type HashRequest, hashRange } from "./hash-range.js";
+import { type HashRequest, hashRange, prepareHash } from "./hash-range.js";
 import type { HashReply } from "./hash-worker.js";
 
 // More threads than this wait for the medium, not for a processor.
@@ -12,7 +12,7 @@ const MAX_WORKERS = 8;
 // a Ctrl-C: a few milliseconds' worth, unless the medium is slow.
 const INLINE_STEP = 1024 * 1024;
 
-/** The hexadecimal hash of a range of a file, and how many bytes of it there were. */
+/** The hexadecimal hash of ranges of files, and how many bytes of them there were. */
 interface HashedRange {
   readonly hex: string;
   readonly read: number;
@@ -73,6 +73,7 @@ export class HashPool implements AsyncDisposable {
   }
 
   async #hashHere(request: HashRequest, { onBytes, signal }: DigestOp): Promise<HashedRange> {
+    await prepareHash(request.algorithm);
     const hashing = hashRange(request, INLINE_STEP);
     for (;;) {
       const state = hashing.next();
@@ -130,7 +131,10 @@ export class HashPool implements AsyncDisposable {
     this.#running.delete(worker);
     this.#idle.push(worker);
     if (reply.type === "done") job.resolve(reply);
-    else job.reject(Object.assign(new Error(reply.message), { code: reply.code, syscall: reply.syscall }));
+    else {
+      const { message, code, syscall, read } = reply;
+      job.reject(Object.assign(new Error(message), { code, syscall, read }));
+    }
     this.#dispatch();
   }
 

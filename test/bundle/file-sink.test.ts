@@ -151,7 +151,8 @@ describe("a file sink", () => {
   });
 
   test("is refused in a folder that is not there, and where a folder has the name", async () => {
-    expect((await failureOf(() => createSink(folder.file("none/bundle.tar")))).code).toBe("FILE_NOT_FOUND");
+    await using nowhere = await createSink(folder.file("none/bundle.tar"));
+    expect((await failureOf(() => nowhere.allocate(0))).code).toBe("FILE_NOT_FOUND");
     await mkdir(path);
     await using sink = await createSink(path);
     expect((await failureOf(() => sink.commit())).code).toBe("CONFIG_INVALID");

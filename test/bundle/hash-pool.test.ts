@@ -51,7 +51,7 @@ describe.each([1, 4])("a hash pool with %i processors", (processors) => {
   });
 
   function range(position: number, length: number): Parameters<HashPool["hash"]>[0] {
-    return { fd: file.fd, position, length, algorithm: "sha256" };
+    return { ranges: [{ fd: file.fd, position, length }], algorithm: "sha256" };
   }
 
   test("hashes ranges, and says how much there was of them", async () => {
@@ -73,11 +73,25 @@ describe.each([1, 4])("a hash pool with %i processors", (processors) => {
     ]);
   });
 
+  test("hashes ranges in one, up to the first that ends early", async () => {
+    await using pool = new HashPool(processors);
+    const sha256 = (...parts: Uint8Array[]): string => createHash("sha256").update(Buffer.concat(parts)).digest("hex");
+    const [first, second, short] = [range(450_000, 50_000), range(0, 200_000), range(499_990, 20)].map(
+      ({ ranges }) => ranges[0]!,
+    );
+    const whole = await pool.hash({ ranges: [first!, second!], algorithm: "sha256" });
+    expect(whole).toMatchObject({ hex: sha256(bytes.subarray(450_000), bytes.subarray(0, 200_000)), read: 250_000 });
+    expect(await pool.hash({ ranges: [first!, short!, second!], algorithm: "sha256" })).toMatchObject({ read: 50_010 });
+  });
+
   test("keeps what a failed call says, and goes on", async () => {
     await using pool = new HashPool(processors);
     await using directory = { handle: await open(folder.path), [Symbol.asyncDispose]: () => directory.handle.close() };
-    const failing = pool.hash({ ...range(0, 10), fd: directory.handle.fd });
-    await expect(failing).rejects.toMatchObject({ code: "EISDIR", syscall: "read" });
+    const failing = pool.hash({
+      ranges: [...range(0, 10).ranges, { fd: directory.handle.fd, position: 0, length: 10 }],
+      algorithm: "sha256",
+    });
+    await expect(failing).rejects.toMatchObject({ code: "EISDIR", syscall: "read", read: 10 });
     await expect(failing).rejects.toThrow(/^EISDIR: /);
     await expect(failing).rejects.toBeInstanceOf(Error);
     expect(await pool.hash(range(0, 10))).toMatchObject({ read: 10 });
@@ -98,7 +112,10 @@ describe.each([1, 4])("a hash pool with %i processors", (processors) => {
   test("stops in the middle of a range when it is told to, and when it is closed", async () => {
     await using pool = new HashPool(processors);
     await using large = await sparseFile(1024 ** 4);
-    const request = { ...range(0, 1024 ** 4), fd: large.handle.fd };
+    const request: Parameters<HashPool["hash"]>[0] = {
+      ranges: [{ fd: large.handle.fd, position: 0, length: 1024 ** 4 }],
+      algorithm: "sha256",
+    };
     const stop = new AbortController();
     const stopped = pool.hash(request, { signal: stop.signal, onBytes: () => stop.abort(new Error("enough")) });
     await expect(stopped).rejects.toThrow("enough");
@@ -117,7 +134,7 @@ describe.each([1, 4])("a hash pool with %i processors", (processors) => {
 
 describe("a hash pool", () => {
   test("with a thread that dies fails all that runs or waits, and all that comes", async () => {
-    const request = { fd: 0, position: 0, length: 10, algorithm: "sha256" } as const;
+    const request = { ranges: [{ fd: 0, position: 0, length: 10 }], algorithm: "sha256" } as const;
     const workers = (stub.workers = [] as StubWorker[]);
     try {
       const pool = new HashPool(4);
