@@ -1,5 +1,4 @@
 import {
-  type BundleEntry,
   type BundleIdentity,
   type BundleImage,
   type BundleIndex,
@@ -8,11 +7,11 @@ import {
   type Omission,
   referrerKey,
 } from "../bundle/format/index.js";
-import { type Descriptor, type Digest, digestOf, formatPlatform, isUnknownPlatform } from "../oci/index.js";
+import { type Descriptor, digestOf, formatPlatform, isUnknownPlatform } from "../oci/index.js";
 import type { ImageSource } from "../ports/index.js";
 import type { CollectedImage, Collection } from "./collect-images.js";
 import { encodeDocuments } from "./documents.js";
-import { SizeLedger } from "./metadata-reader.js";
+import { blobsInOrder } from "./entry-order.js";
 import { graphsOf } from "./referrer-graph.js";
 
 /** A bundle before its first layer is downloaded: all that will be in it is known. */
@@ -44,23 +43,11 @@ export function draftBundle(collection: Collection, identity: BundleIdentity, ke
   const documents = encodeDocuments(walked);
   const known = new Map(documents);
   const downloads = new Map<string, Download>();
-  const metadata = new Map<Digest, BundleEntry>();
-  const layers = new Map<Digest, BundleEntry>();
-  const sizes = new SizeLedger();
-  const addEntry = (entries: Map<Digest, BundleEntry>, descriptor: Descriptor): void => {
-    const { digest, size } = descriptor;
-    sizes.note(descriptor);
-    entries.set(digest, { path: blobPath(digest), digest, size });
-  };
-  const graphs = collected.flatMap((image) => graphsOf(image).map((graph) => ({ graph, source: image.source })));
-  for (const { graph, source } of graphs) {
-    for (const { descriptor, bytes } of graph.manifests) {
-      addEntry(metadata, descriptor);
+  for (const { graphs, source } of collected.map((image) => ({ graphs: graphsOf(image), source: image.source }))) {
+    for (const { descriptor, bytes } of graphs.flatMap(({ manifests }) => manifests)) {
       known.set(blobPath(descriptor.digest), bytes);
     }
-    const configs = new Set(graph.platformManifests.map(({ manifest }) => manifest.config.digest));
-    for (const descriptor of graph.blobs) {
-      addEntry(configs.has(descriptor.digest) ? metadata : layers, descriptor);
+    for (const descriptor of graphs.flatMap(({ blobs }) => blobs)) {
       const path = blobPath(descriptor.digest);
       const bytes = collection.configs.get(descriptor.digest);
       if (bytes !== undefined) known.set(path, bytes);
@@ -69,8 +56,7 @@ export function draftBundle(collection: Collection, identity: BundleIdentity, ke
   }
   const entries = [
     ...[...documents].map(([path, bytes]) => ({ path, digest: digestOf(bytes), size: bytes.length })),
-    ...sorted(metadata.values()),
-    ...sorted([...layers.values()].filter(({ digest }) => !metadata.has(digest))),
+    ...blobsInOrder(collected.flatMap(graphsOf)).map(({ digest, size }) => ({ path: blobPath(digest), digest, size })),
   ];
   for (const path of known.keys()) downloads.delete(path);
   return { index: { formatVersion: FORMAT_VERSION, identity, keyId, images, entries }, known, downloads };
@@ -103,10 +89,6 @@ function describeImage(collected: CollectedImage): BundleImage {
 
 function sortedByKey<T>(items: ReadonlyMap<string, T>): T[] {
   return [...items].sort(([a], [b]) => compare(a, b)).map(([, item]) => item);
-}
-
-function sorted(entries: Iterable<BundleEntry>): BundleEntry[] {
-  return [...entries].sort((a, b) => compare(a.path, b.path));
 }
 
 // By code unit, so that no locale changes the order.

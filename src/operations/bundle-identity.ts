@@ -3,6 +3,7 @@ import { isSealiftError, quote, SealiftError } from "../errors/index.js";
 import { MAX_CONFIG_SIZE, MAX_MANIFEST_SIZE } from "../oci/index.js";
 import type { RandomAccessSource } from "../ports/index.js";
 import { BundleContent } from "./bundle-content.js";
+import { type FindLocalBlob, localBlob } from "./local-blobs.js";
 import { looksLikeBundle, openBundle } from "./open-bundle.js";
 import type { KnownBytes } from "./shared-metadata.js";
 
@@ -31,6 +32,8 @@ export interface ReplacedBundle {
   readonly indexDigest: Exclude<BundleIdentity["previous"], null>;
   /** The verified bytes of a manifest or config; undefined if it has none, or none that are whole. */
   readonly read: KnownBytes;
+  /** Its blobs, as they lie there. */
+  readonly findBlob: FindLocalBlob;
 }
 
 /**
@@ -52,7 +55,9 @@ export async function readReplaced(source: RandomAccessSource, path: string): Pr
     const bundle = await openBundle(source, { kind: "allow-unsigned" });
     const { indexDigest, index } = bundle;
     const { serial } = index.identity;
-    return serial < MAX_SERIAL ? { serial, indexDigest, read: readerOf(new BundleContent(bundle)) } : undefined;
+    if (serial >= MAX_SERIAL) return undefined;
+    const content = new BundleContent(bundle);
+    return { serial, indexDigest, read: readerOf(content), findBlob: finderOf(content, source) };
   } catch (error) {
     if (isSealiftError(error, "BUNDLE_INVALID")) return undefined;
     throw error;
@@ -67,5 +72,12 @@ function readerOf(content: BundleContent): KnownBytes {
       if (isSealiftError(error)) return undefined;
       throw error;
     });
+  };
+}
+
+function finderOf(content: BundleContent, source: RandomAccessSource): FindLocalBlob {
+  return ({ digest, size }) => {
+    const placed = content.find(digest);
+    return placed?.size === size ? localBlob(source, placed.position, size, false) : undefined;
   };
 }

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { addAbortSignal } from "node:stream";
+import { addAbortSignal, type Readable } from "node:stream";
 import { SealiftError } from "../errors/index.js";
 import { unpackedDigest, verifiedStream } from "../io/index.js";
 import {
@@ -15,6 +15,7 @@ import type { EventListener } from "../ports/index.js";
 import { assertDigest, type BundleContent } from "./bundle-content.js";
 import type { WalkedImage } from "./documents.js";
 import type { PlatformManifest } from "./image-graph.js";
+import { inParts } from "./in-parts.js";
 import type { OpenBundle } from "./open-bundle.js";
 import { runAll } from "./run-all.js";
 
@@ -22,7 +23,8 @@ import { runAll } from "./run-all.js";
 // could keep a verification busy for days.
 const MAX_UNPACKED_SIZE = 64 * 2 ** 30;
 
-interface Layer {
+/** A layer that is to be unpacked. */
+export interface PackedLayer {
   readonly descriptor: Descriptor;
   readonly diffId: Digest;
 }
@@ -33,8 +35,7 @@ interface Layer {
  * stored bytes are verified in the same pass.
  *
  * @returns the digests of the layers that were checked.
- * @throws SealiftError `MANIFEST_INVALID` if a config does not fit its layers or a
- * layer cannot be unpacked, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MEDIUM_FAILED`.
+ * @throws SealiftError as {@link layersToUnpack} and {@link assertDiffId}.
  */
 export async function verifyLayers(
   bundle: OpenBundle,
@@ -42,7 +43,28 @@ export async function verifyLayers(
   images: readonly WalkedImage[],
   options: { readonly onEvent: EventListener; readonly signal?: AbortSignal },
 ): Promise<ReadonlySet<Digest>> {
-  const layers = new Map<Digest, Layer>();
+  const layers = await layersToUnpack(content, images);
+  await runAll([...layers.values()], availableParallelism(), options.signal, (layer, signal) =>
+    inParts(
+      bundle.source,
+      content.locate(layer.descriptor),
+      () => verifyLayer(layer, bundle, content, { onEvent: options.onEvent, signal }),
+      { signal },
+    ),
+  );
+  return new Set(layers.keys());
+}
+
+/**
+ * The layers that the bundle holds of images that can be run, by digest.
+ *
+ * @throws SealiftError `MANIFEST_INVALID` if a config does not fit its layers; as `BundleContent.read`.
+ */
+export async function layersToUnpack(
+  content: BundleContent,
+  images: readonly WalkedImage[],
+): Promise<ReadonlyMap<Digest, PackedLayer>> {
+  const layers = new Map<Digest, PackedLayer>();
   for (const platformManifest of images.flatMap(({ graph }) => graph.platformManifests)) {
     for (const layer of await layersOf(platformManifest, content)) {
       const other = layers.get(layer.descriptor.digest);
@@ -55,16 +77,44 @@ export async function verifyLayers(
       layers.set(layer.descriptor.digest, layer);
     }
   }
-  await runAll([...layers.values()], availableParallelism(), options.signal, (layer, signal) =>
-    verifyLayer(layer, bundle, content, { onEvent: options.onEvent, signal }),
+  return layers;
+}
+
+/**
+ * Unpacks a layer and compares its digest with its diffID.
+ *
+ * @param stored - The layer as it is stored; it is read to its end, or destroyed.
+ * @param assertStored - Fails if the stored bytes are not the right ones.
+ * @throws SealiftError `MANIFEST_INVALID` if it cannot be unpacked, `DIGEST_MISMATCH`;
+ * what `stored` and `assertStored` fail with.
+ */
+export async function assertDiffId(
+  { descriptor, diffId }: PackedLayer,
+  stored: Readable,
+  assertStored: () => Promise<void>,
+): Promise<void> {
+  let came: Digest;
+  try {
+    came = await unpackedDigest(stored, digestAlgorithm(diffId), MAX_UNPACKED_SIZE);
+  } catch (error) {
+    // What is damaged often cannot be unpacked either; the damage is what the user must hear of.
+    await assertStored();
+    throw error;
+  }
+  if (came === diffId) return;
+  throw new SealiftError(
+    "DIGEST_MISMATCH",
+    `expected layer ${descriptor.digest} to unpack to diffID ${diffId}, got ${came}`,
+    {
+      hint: "the image was published like this, and a runtime will refuse it: tell its publisher, and export another version",
+    },
   );
-  return new Set(layers.keys());
 }
 
 async function layersOf(
   { descriptor, manifest, platform }: PlatformManifest,
   content: BundleContent,
-): Promise<Layer[]> {
+): Promise<PackedLayer[]> {
   // Signatures, attestations and artifacts have no file system to unpack.
   const isImage = isImageConfigMediaType(manifest.config.mediaType);
   if (!isImage || platform === undefined || isUnknownPlatform(platform)) return [];
@@ -82,35 +132,22 @@ async function layersOf(
 }
 
 async function verifyLayer(
-  { descriptor, diffId }: Layer,
-  bundle: OpenBundle,
+  layer: PackedLayer,
+  { source }: OpenBundle,
   content: BundleContent,
   { onEvent, signal }: { readonly onEvent: EventListener; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { digest, size } = descriptor;
-  const { position } = content.locate(descriptor);
+  const { digest, size } = layer.descriptor;
+  const { position } = content.locate(layer.descriptor);
   onEvent({ type: "blob-started", digest, bytes: size });
-  const stored = verifiedStream(bundle.source.stream(position, size), descriptor, "the bundle", (bytes) => {
+  const stored = verifiedStream(source.stream(position, size), layer.descriptor, "the bundle", (bytes) => {
     onEvent({ type: "blob-progress", digest, bytes });
   });
   addAbortSignal(signal, stored);
-  let came: Digest;
-  try {
-    came = await unpackedDigest(stored, digestAlgorithm(diffId), MAX_UNPACKED_SIZE);
-  } catch (error) {
+  await assertDiffId(layer, stored, async () => {
     signal.throwIfAborted();
-    // What is damaged often cannot be unpacked either; the damage is what the user must hear of.
-    assertDigest(
-      digest,
-      await bundle.source.digest(position, size, digestAlgorithm(digest), { signal }),
-      `layer ${digest}`,
-    );
-    throw error;
-  }
-  if (came !== diffId) {
-    throw new SealiftError("DIGEST_MISMATCH", `expected layer ${digest} to unpack to diffID ${diffId}, got ${came}`, {
-      hint: "the image was published like this, and a runtime will refuse it: tell its publisher, and export another version",
-    });
-  }
+    const came = await source.digest(position, size, digestAlgorithm(digest), { signal });
+    assertDigest(digest, came, `layer ${digest}`);
+  });
   onEvent({ type: "blob-finished", digest });
 }

@@ -15,6 +15,11 @@ export interface RoutedImage {
   readonly destination: Reference;
 }
 
+/** Where a repository of a bundle's images arrives. */
+export function repositoryBelow({ prefix }: DestinationRoot, repository: string): string {
+  return prefix === "" ? repository : `${prefix}/${repository}`;
+}
+
 /**
  * Where each image arrives: the registry it came from is replaced by the
  * destination and its prefix, the repository and tag stay. So
@@ -29,7 +34,7 @@ export function routeImages(images: readonly BundleImage[], root: DestinationRoo
     const { repository, tag, digest } = parseReference(image.name);
     const destination: Reference = {
       registry: root.registry,
-      repository: root.prefix === "" ? repository : `${root.prefix}/${repository}`,
+      repository: repositoryBelow(root, repository),
       ...(tag === undefined ? {} : { tag }),
       ...(digest === undefined ? {} : { digest }),
     };

@@ -13,7 +13,7 @@ import {
 import { SealiftError } from "../errors/index.js";
 import { digestOf, isForeignLayerMediaType } from "../oci/index.js";
 import type { ImageGraph } from "./image-graph.js";
-import type { OpenBundle } from "./open-bundle.js";
+import type { ReadableBundle } from "./open-bundle.js";
 import type { WalkedReferrer } from "./referrer-graph.js";
 
 /** An image with all that it consists of, and what refers to it. */
@@ -65,7 +65,7 @@ export function documentWarnings(documents: ReadonlyMap<string, Uint8Array>): st
  *
  * @throws SealiftError `BUNDLE_INVALID`.
  */
-export function assertDocuments({ layout }: OpenBundle, images: readonly WalkedImage[]): void {
+export function assertDocuments({ layout }: ReadableBundle, images: readonly WalkedImage[]): void {
   for (const [position, [path, bytes]] of [...encodeDocuments(images)].entries()) {
     const stated = layout.entries[position]?.entry.digest;
     if (stated === digestOf(bytes)) continue;

@@ -1,28 +1,41 @@
 import {
   type BundleIdentity,
   type BundleImage,
+  type BundleIndex,
   encodeBundleIndex,
-  headerOf,
   MAX_INDEX_SIZE,
-  type PlacedEntry,
-  type PlacedFile,
-  planLayout,
+  planForm,
 } from "../bundle/format/index.js";
 import { SealiftError } from "../errors/index.js";
 import { type Digest, digestOf } from "../oci/index.js";
-import type { EventListener, RandomAccessSink, Signer } from "../ports/index.js";
-import { sigstoreBundle } from "../signing/index.js";
-import { type BundleDraft, type Download, draftBundle } from "./bundle-draft.js";
+import type { RandomAccessSink, SignatureVerifier, Signer } from "../ports/index.js";
+import { draftBundle } from "./bundle-draft.js";
 import { type CollectOptions, collectImages } from "./collect-images.js";
+import { commitBundle, type FinishOptions, type ReadBackFrom } from "./commit-bundle.js";
 import { documentWarnings } from "./documents.js";
 import type { ImageFailure } from "./expand-images.js";
-import { runAll } from "./run-all.js";
+import { fillBundle } from "./fill-bundle.js";
+import type { HeldBlobs } from "./held-blobs.js";
+import { type DeltaSummary, summarizeDelta } from "./left-out.js";
+import { findSameIndex, readLeftovers, type SignedIndex } from "./leftovers.js";
+import type { FindLocalBlob } from "./local-blobs.js";
+import { leaveOut } from "./plan-delta.js";
+import { preambleOf } from "./preamble.js";
 
 /** What an export needs. */
-export interface ExportOptions extends CollectOptions {
+export interface ExportOptions extends CollectOptions, FinishOptions {
   readonly identity: BundleIdentity;
   readonly signer: Promise<Signer>;
   readonly openSink: () => Promise<RandomAccessSink>;
+  /**
+   * Reads what the far side has; layers of it are left out. A bundle that it
+   * reads may be signed with `ownKey`, besides those that are trusted anyway.
+   */
+  readonly readHeld?: ((ownKey: SignatureVerifier) => Promise<readonly HeldBlobs[]>) | undefined;
+  /** Whether the identity's time was set by someone, so that an interrupted run with another time is no use. */
+  readonly keepsTime?: boolean;
+  /** Blobs of other bundles at hand, which need not be downloaded. */
+  readonly findLocal?: FindLocalBlob | undefined;
 }
 
 /** What an export made. */
@@ -34,6 +47,10 @@ export interface ExportResult {
   readonly size: number;
   readonly images: readonly BundleImage[];
   readonly failures: readonly ImageFailure[];
+  /** What is left out since the far side has it; undefined if nothing is, and the bundle is no delta. */
+  readonly delta: DeltaSummary | undefined;
+  /** Undefined if it was not to be read back. */
+  readonly readBackFrom: ReadBackFrom | undefined;
 }
 
 /**
@@ -49,107 +66,62 @@ export interface ExportResult {
  * result, unless there is no other.
  */
 export async function exportImages(options: ExportOptions): Promise<ExportResult> {
-  const { collection, signer } = await collectAndOpen(options);
+  const { collection, signer, held } = await collectAndOpen(options);
   const [firstFailure] = collection.failures;
   if (firstFailure !== undefined && collection.images.length === 0) throw firstFailure.error;
   const draft = draftBundle(collection, options.identity, signer.keyId);
+  const planned = leaveOut(draft.index, collection.images, held, options.onEvent);
   for (const text of documentWarnings(draft.known)) options.onEvent({ type: "warning", text });
-  const preamble = signIndex(draft, signer);
-  const layout = planLayout(
-    {
-      index: preamble.index.length,
-      signature: preamble.signature.length,
-      sigstoreBundle: preamble.sigstoreBundle.length,
-    },
-    draft.index.entries,
-  );
   await using sink = await options.openSink();
-  await sink.allocate(layout.size);
-  await writeFile(sink, layout.index, preamble.index);
-  await writeFile(sink, layout.signature, preamble.signature);
-  await writeFile(sink, layout.sigstoreBundle, preamble.sigstoreBundle);
-  const pending: PendingDownload[] = [];
-  for (const placed of layout.entries) {
-    const bytes = draft.known.get(placed.path);
-    const download = draft.downloads.get(placed.path);
-    if (bytes !== undefined) await writeFile(sink, placed, bytes);
-    else if (download !== undefined) pending.push({ placed, download });
-  }
-  await downloadAll(pending, sink, options);
-  options.signal?.throwIfAborted();
-  options.onEvent({ type: "step", text: "Making the bundle safe on its medium" });
-  await sink.commit();
+  const left = await readLeftovers(sink, options.onEvent);
+  const signed = findSameIndex(left, planned, signer, options.keepsTime ?? false) ?? signIndex(planned, signer);
+  const { index, preamble } = signed;
+  const sizes = {
+    index: preamble.index.length,
+    signature: preamble.signature.length,
+    sigstoreBundle: preamble.sigstoreBundle.length,
+  };
+  const layout = planForm(sizes, index, "delta");
+  const plan = { layout, preamble, known: draft.known, blobs: draft.downloads };
+  const sums = await fillBundle(plan, sink, { ...options, left });
+  const readBackFrom = await commitBundle(plan, sums, sink, options);
   return {
-    identity: options.identity,
+    identity: index.identity,
     indexDigest: digestOf(preamble.index),
     size: layout.size,
-    images: draft.index.images,
+    images: index.images,
     failures: collection.failures,
+    delta: summarizeDelta(index, "delta"),
+    readBackFrom,
   };
 }
 
-/** Reads the manifests while the signer is being opened; if that fails, there is no use in going on. */
+/**
+ * Reads the manifests while the signer is being opened, and with it what the far
+ * side has; if that fails, there is no use in going on.
+ */
 async function collectAndOpen(options: ExportOptions) {
   const failed = new AbortController();
   const signals = options.signal === undefined ? [failed.signal] : [options.signal, failed.signal];
-  const signer = options.signer.catch((error: unknown) => {
-    failed.abort(error);
-    throw error;
-  });
-  const [collection] = await Promise.all([collectImages({ ...options, signal: AbortSignal.any(signals) }), signer]);
-  return { collection, signer: await signer };
+  const opening = options.signer
+    .then(async (signer) => ({ signer, held: (await options.readHeld?.(signer)) ?? [] }))
+    .catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    });
+  const [collection, opened] = await Promise.all([
+    collectImages({ ...options, signal: AbortSignal.any(signals) }),
+    opening,
+  ]);
+  return { collection, ...opened };
 }
 
-interface PendingDownload {
-  readonly placed: PlacedEntry;
-  readonly download: Download;
-}
-
-function signIndex(draft: BundleDraft, signer: Signer) {
-  const index = encodeBundleIndex(draft.index);
-  if (index.length > MAX_INDEX_SIZE) {
-    throw new SealiftError("USAGE", `expected an index of at most ${MAX_INDEX_SIZE} bytes, got ${index.length}`, {
+function signIndex(index: BundleIndex, signer: Signer): SignedIndex {
+  const bytes = encodeBundleIndex(index);
+  if (bytes.length > MAX_INDEX_SIZE) {
+    throw new SealiftError("USAGE", `expected an index of at most ${MAX_INDEX_SIZE} bytes, got ${bytes.length}`, {
       hint: "export fewer images into one bundle",
     });
   }
-  const signature = signer.sign(index);
-  return { index, signature, sigstoreBundle: sigstoreBundle(signature, digestOf(index), signer.keyId) };
-}
-
-async function writeFile(sink: RandomAccessSink, file: PlacedFile, bytes: Uint8Array): Promise<void> {
-  await sink.write(file.headerPosition, Buffer.concat([headerOf(file), bytes]));
-}
-
-async function downloadAll(
-  pending: readonly PendingDownload[],
-  sink: RandomAccessSink,
-  options: ExportOptions,
-): Promise<void> {
-  const bytes = pending.reduce((sum, { placed }) => sum + placed.size, 0);
-  options.onEvent({ type: "total", bytes, blobs: pending.length });
-  // The largest first, so that no long one begins when the others are done.
-  const ordered = pending.toSorted((a, b) => b.placed.size - a.placed.size);
-  await runAll(ordered, options.concurrency, options.signal, (item, signal) =>
-    download(item, sink, options.onEvent, signal),
-  );
-}
-
-async function download(
-  { placed, download: { descriptor, source } }: PendingDownload,
-  sink: RandomAccessSink,
-  onEvent: EventListener,
-  signal: AbortSignal,
-): Promise<void> {
-  const { digest, size } = descriptor;
-  onEvent({ type: "blob-started", digest, bytes: size });
-  await sink.write(placed.headerPosition, headerOf(placed));
-  let received = 0;
-  const take = async (chunk: Uint8Array, position: number): Promise<void> => {
-    await sink.write(placed.position + position, chunk);
-    // Less than before when a new try has begun.
-    onEvent({ type: "blob-progress", digest, bytes: position + chunk.length - received });
-    received = position + chunk.length;
-  };
-  await source.fetchBlob(descriptor, take, { signal });
-  onEvent({ type: "blob-finished", digest });
+  return { index, preamble: preambleOf(bytes, signer.sign(bytes), signer.keyId) };
 }

@@ -2,27 +2,15 @@ import type { PlacedEntry } from "../bundle/format/index.js";
 import { verifiedStream } from "../io/index.js";
 import type { Descriptor, Digest } from "../oci/index.js";
 import { type EventListener, isBlobMounter, type RandomAccessSource } from "../ports/index.js";
+import { type BlobCounts, noBlobs } from "./blob-counts.js";
 import type { BundleContent } from "./bundle-content.js";
+import { inParts } from "./in-parts.js";
 import { ImportTarget, type TargetRepository } from "./import-target.js";
 import { runAll } from "./run-all.js";
+import { type BlobBytes, storeBlob, type WantedBlob } from "./store-blob.js";
 
-/** What was done with the blobs of an import, or would be. */
-export interface BlobCounts {
-  /** Sent from the bundle. */
-  transferred: number;
-  /** In bytes. */
-  transferredBytes: number;
-  /** Made available from another repository of the registry. */
-  mounted: number;
-  /** Found in their repository. */
-  present: number;
-}
-
-/** A blob, and every repository that needs it. */
-interface BlobTask {
-  readonly descriptor: Descriptor;
+interface BlobTask extends WantedBlob {
   readonly placed: PlacedEntry;
-  readonly targets: ReadonlyMap<TargetRepository, readonly ImportTarget[]>;
 }
 
 /** What storing and surveying need. */
@@ -41,7 +29,7 @@ export interface StoredBlobs {
 }
 
 /**
- * Brings every blob to every repository that needs it: found there, mounted from
+ * Brings every blob that the bundle holds to every repository that needs it: found there, mounted from
  * another one, or sent. A blob is read from the bundle once, and verified on
  * its way; the last of its bytes leave only if all are right.
  *
@@ -52,22 +40,13 @@ export async function storeBlobs(
   content: BundleContent,
   options: StoreBlobsOptions,
 ): Promise<StoredBlobs> {
-  const counts: BlobCounts = { transferred: 0, transferredBytes: 0, mounted: 0, present: 0 };
+  const counts = noBlobs();
   const verified = new Set<Digest>();
   await runAll(planTasks(targets, content), options.concurrency, options.signal, async (task, signal) => {
-    const { digest, size } = task.descriptor;
-    let stored: TargetRepository | undefined;
-    for (const [repository, images] of task.targets) {
-      if (images.every(({ failure }) => failure !== undefined)) continue;
-      const how = await ImportTarget.attempt(images, () => bring(task, repository, stored, { ...options, signal }));
-      if (how === undefined) continue;
-      stored ??= repository;
-      counts[how] += 1;
-      if (how === "transferred") {
-        counts.transferredBytes += size;
-        verified.add(digest);
-      }
-    }
+    const bytes = bytesIn(options.source, task, options.onEvent);
+    const op = { onEvent: options.onEvent, signal };
+    const isSent = await inParts(options.source, task.placed, () => storeBlob(task, bytes, counts, op), { signal });
+    if (isSent) verified.add(task.descriptor.digest);
   });
   return { counts, verified };
 }
@@ -81,9 +60,9 @@ export async function storeBlobs(
 export async function surveyBlobs(
   targets: readonly ImportTarget[],
   content: BundleContent,
-  options: StoreBlobsOptions,
+  options: Omit<StoreBlobsOptions, "source">,
 ): Promise<BlobCounts> {
-  const counts: BlobCounts = { transferred: 0, transferredBytes: 0, mounted: 0, present: 0 };
+  const counts = noBlobs();
   await runAll(planTasks(targets, content), options.concurrency, options.signal, async (task, signal) => {
     let stored = false;
     for (const [{ destination }, images] of task.targets) {
@@ -102,23 +81,8 @@ export async function surveyBlobs(
   return counts;
 }
 
-async function bring(
-  { descriptor, placed }: BlobTask,
-  { destination }: TargetRepository,
-  stored: TargetRepository | undefined,
-  { source, onEvent, signal }: StoreBlobsOptions,
-): Promise<"present" | "mounted" | "transferred"> {
-  const op = signal === undefined ? {} : { signal };
+function bytesIn(source: RandomAccessSource, { descriptor, placed }: BlobTask, onEvent: EventListener): BlobBytes {
   const { digest, size } = descriptor;
-  if (await destination.has(descriptor, op)) return "present";
-  if (
-    stored !== undefined &&
-    isBlobMounter(destination) &&
-    (await destination.mountBlob(descriptor, stored.reference, op))
-  ) {
-    return "mounted";
-  }
-  onEvent({ type: "blob-started", digest, bytes: size });
   let sent = 0;
   const open = async () => {
     onEvent({ type: "blob-progress", digest, bytes: -sent });
@@ -128,13 +92,26 @@ async function bring(
       onEvent({ type: "blob-progress", digest, bytes });
     });
   };
-  await destination.putBlob(descriptor, open, op);
-  onEvent({ type: "blob-finished", digest });
-  return "transferred";
+  return {
+    isGone: false,
+    send: async (put) => {
+      onEvent({ type: "blob-started", digest, bytes: size });
+      await put(open);
+      onEvent({ type: "blob-finished", digest });
+    },
+  };
 }
 
 // The largest first, so that no long one begins when the others are done.
 function planTasks(targets: readonly ImportTarget[], content: BundleContent): BlobTask[] {
+  return groupBlobs(targets)
+    .filter(({ descriptor }) => !content.isAbsent(descriptor))
+    .map((wanted) => ({ ...wanted, placed: content.locate(wanted.descriptor) }))
+    .sort((a, b) => b.descriptor.size - a.descriptor.size);
+}
+
+/** All blobs that images need, each once. */
+export function groupBlobs(targets: readonly ImportTarget[]): WantedBlob[] {
   const tasks = new Map<Digest, { descriptor: Descriptor; targets: Map<TargetRepository, ImportTarget[]> }>();
   for (const target of targets) {
     for (const descriptor of target.blobs) {
@@ -144,7 +121,5 @@ function planTasks(targets: readonly ImportTarget[], content: BundleContent): Bl
       task.targets.set(target.repository, [...images, target]);
     }
   }
-  return [...tasks.values()]
-    .map((task) => ({ ...task, placed: content.locate(task.descriptor) }))
-    .sort((a, b) => b.descriptor.size - a.descriptor.size);
+  return [...tasks.values()];
 }

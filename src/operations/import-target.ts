@@ -2,6 +2,7 @@ import { isSealiftError, type SealiftError } from "../errors/index.js";
 import { type Descriptor, formatRepository, type Reference } from "../oci/index.js";
 import type { ImageDestination } from "../ports/index.js";
 import type { RoutedImage } from "./destination.js";
+import type { WalkedImage } from "./documents.js";
 import type { ImageGraph } from "./image-graph.js";
 import { graphsOf, type WalkedReferrer } from "./referrer-graph.js";
 
@@ -62,6 +63,14 @@ export class ImportTarget implements RoutedGraph {
       return undefined;
     }
   }
+}
+
+/** Says of each image where it goes; both lists are in the order of the index. */
+export function routeGraphs(routed: readonly RoutedImage[], walked: readonly WalkedImage[]): readonly RoutedGraph[] {
+  return routed.flatMap((route, position) => {
+    const found = walked[position];
+    return found === undefined ? [] : [{ ...found, routed: route }];
+  });
 }
 
 /** Opens each repository once, however many images go there. */

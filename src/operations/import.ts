@@ -3,20 +3,22 @@ import type { SealiftError } from "../errors/index.js";
 import { type Digest, formatReference, type Reference } from "../oci/index.js";
 import type { EventListener, ImageDestination, Op, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
+import { addCounts, type BlobCounts } from "./blob-counts.js";
 import { BundleContent } from "./bundle-content.js";
 import { type DestinationRoot, routeImages } from "./destination.js";
-import { type BlobCounts, storeBlobs, surveyBlobs } from "./import-blobs.js";
+import { findLeftOut, type FoundBlob } from "./find-left-out.js";
+import { storeBlobs, surveyBlobs } from "./import-blobs.js";
+import { storeLeftOut, surveyLeftOut } from "./import-left-out.js";
 import { storeManifests, tagRoot } from "./import-manifests.js";
 import { storeReferrers, tagReferrers } from "./import-referrers.js";
-import { ImportTarget, openTargets } from "./import-target.js";
-import { assertLayout, describeSignature, type OpenBundle, openBundle } from "./open-bundle.js";
+import { ImportTarget, openTargets, routeGraphs } from "./import-target.js";
+import { type DeltaSummary, summarizeDelta } from "./left-out.js";
+import { assertLayout, describeSignature, type OpenBundle, openBundle, type ReadableBundle } from "./open-bundle.js";
 import { runAll } from "./run-all.js";
 import { announceTotal, unreadEntries, verifyEntries, walkImages, withoutBlobs } from "./verify.js";
 
-/** What an import needs. */
-export interface ImportOptions extends Op {
-  readonly source: RandomAccessSource;
-  readonly trust: TrustPolicy;
+/** What sending needs. */
+export interface SendOptions extends Op {
   readonly to: DestinationRoot;
   /** Ask the registry what it has, and send nothing. */
   readonly dryRun: boolean;
@@ -24,6 +26,12 @@ export interface ImportOptions extends Op {
   readonly concurrency: number;
   readonly openDestination: (reference: Reference) => Promise<ImageDestination>;
   readonly onEvent: EventListener;
+}
+
+/** What an import needs. */
+export interface ImportOptions extends SendOptions {
+  readonly source: RandomAccessSource;
+  readonly trust: TrustPolicy;
 }
 
 /** What became of one image. */
@@ -48,13 +56,16 @@ export interface ImportResult {
   readonly dryRun: boolean;
   readonly images: readonly ImportedImage[];
   readonly blobs: Readonly<BlobCounts>;
+  /** What the bundle leaves out; undefined if it is no delta. */
+  readonly delta: DeltaSummary | undefined;
 }
 
 /**
  * Sends the images of a bundle to a registry: the signature and the tar's form
  * are checked first, then the blobs are sent, each verified on its way, then
  * the manifests, children first, then what refers to them. Only when every entry of the bundle was found
- * right, and all that an image needs is stored, is it tagged.
+ * right, and all that an image needs is stored, is it tagged. What a delta leaves
+ * out must be at the registry before anything is sent.
  *
  * @throws SealiftError whatever checking the bundle can fail with, `USAGE` (two
  * images under one name), `UNREACHABLE`. An image that the registry refuses
@@ -67,23 +78,31 @@ export async function importBundle(options: ImportOptions): Promise<ImportResult
   const routed = routeImages(bundle.index.images, options.to);
   const content = new BundleContent(bundle);
   const walked = await walkImages(bundle, content, options.signal);
-  const images = routed.flatMap((route, position) => {
-    const found = walked[position];
-    return found === undefined ? [] : [{ ...found, routed: route }];
-  });
-  const targets = await openTargets(images, options.openDestination);
+  const targets = await openTargets(routeGraphs(routed, walked), options.openDestination);
+  const found = await findLeftOut(bundle, content, targets, options);
   const blobs = options.dryRun
-    ? await surveyBlobs(targets, content, options)
-    : await sendImages(bundle, content, targets, options);
+    ? addCounts(surveyLeftOut(found), await surveyBlobs(targets, content, options))
+    : await sendImages(bundle, content, targets, found, options);
+  return importResult(bundle, targets, blobs, options);
+}
+
+/** What an import did; fails if not one image arrived. */
+export function importResult(
+  { index, indexDigest, signedBy, form }: ReadableBundle,
+  targets: readonly ImportTarget[],
+  blobs: BlobCounts,
+  { dryRun }: Pick<ImportOptions, "dryRun">,
+): ImportResult {
   const [first] = targets;
   if (first?.failure !== undefined && targets.every(({ failure }) => failure !== undefined)) throw first.failure;
   return {
-    identity: bundle.index.identity,
-    indexDigest: bundle.indexDigest,
-    signedBy: bundle.signedBy?.keyId,
-    dryRun: options.dryRun,
+    identity: index.identity,
+    indexDigest,
+    signedBy: signedBy?.keyId,
+    dryRun,
     images: targets.map(describeTarget),
     blobs,
+    delta: summarizeDelta(index, form),
   };
 }
 
@@ -91,13 +110,26 @@ async function sendImages(
   bundle: OpenBundle,
   content: BundleContent,
   targets: readonly ImportTarget[],
+  found: readonly FoundBlob[],
   options: ImportOptions,
 ): Promise<BlobCounts> {
+  const leftOut = await storeLeftOut(found, options);
   const unread = unreadEntries(bundle, content);
   announceTotal(unread, options.onEvent);
   const { counts, verified } = await storeBlobs(targets, content, options);
   const left = withoutBlobs(unread, verified);
   await verifyEntries(bundle, left, options);
+  await completeImages(targets, options);
+  return addCounts(leftOut, counts);
+}
+
+/**
+ * Stores manifests and what refers to them, and then tags. All blobs are stored,
+ * and every byte of the bundle was found right.
+ *
+ * @throws SealiftError `UNREACHABLE`.
+ */
+export async function completeImages(targets: readonly ImportTarget[], options: SendOptions): Promise<void> {
   await forEachImage(targets, options, async (target, op) => {
     await storeManifests(target, op);
     await storeReferrers(target, op);
@@ -107,12 +139,11 @@ async function sendImages(
     await tagReferrers(target, options.onEvent, op);
     await tagRoot(target, op);
   });
-  return counts;
 }
 
 async function forEachImage(
   targets: readonly ImportTarget[],
-  { concurrency, signal }: ImportOptions,
+  { concurrency, signal }: SendOptions,
   step: (target: ImportTarget, op: Op) => Promise<void>,
 ): Promise<void> {
   const alive = targets.filter(({ failure }) => failure === undefined);

@@ -1,40 +1,69 @@
 import {
   BUNDLE_INDEX_PATH,
+  type BundleForm,
   type BundleIndex,
   type BundleLayout,
-  describeHeader,
+  formAt,
+  formMark,
   HEADER_BLOCK_SIZE,
-  headerOf,
   MAX_INDEX_SIZE,
+  type PlacedEntry,
   type PlacedFile,
   parseBundleIndex,
-  placeFile,
+  type PreambleSizes,
+  planForm,
   planLayout,
-  positionAfter,
   SIGNATURE_PATH,
   statedSize,
 } from "../bundle/format/index.js";
 import { quote, SealiftError } from "../errors/index.js";
 import { type Digest, digestOf } from "../oci/index.js";
-import type { RandomAccessSource, SignatureVerifier } from "../ports/index.js";
+import { isSizeExplainer, type RandomAccessSource, type SignatureVerifier } from "../ports/index.js";
 import { checkSignature, sigstoreBundle, type TrustPolicy } from "../signing/index.js";
+import {
+  expectBytes,
+  expectChunkSums,
+  expectHeader,
+  expectTarEnd,
+  HINT_COPY_AGAIN,
+  readStatedFile,
+} from "./bundle-form.js";
+import { type BundleReader, SourceReader } from "./bundle-reader.js";
+import { inParts } from "./in-parts.js";
 
-/** A bundle whose index is trusted; nothing else has been looked at. */
-export interface OpenBundle {
-  readonly source: RandomAccessSource;
+/** The head of a bundle: its index, which is trusted. */
+export interface BundleHead {
   readonly index: BundleIndex;
   readonly indexDigest: Digest;
   readonly signature: Uint8Array;
   /** The trusted key that signed; undefined if the policy asked for none. */
   readonly signedBy: SignatureVerifier | undefined;
+  /** Of the files before the entries. */
+  readonly sizes: PreambleSizes;
+}
+
+/** A bundle whose index is trusted, and whose small entries can be had. */
+export interface ReadableBundle extends BundleHead {
+  /** What it is read from, which may be able to name its parts. */
+  readonly source: object;
+  /** The bytes of an entry, whether they are right or not. */
+  readonly readEntry: (placed: PlacedEntry) => Promise<Uint8Array>;
+  /** Whether what the index leaves out is there all the same. */
+  readonly form: BundleForm;
+  /** Of the entries that are there in this form. */
   readonly layout: BundleLayout;
 }
 
-// A P-256 signature in DER takes at most 72 bytes; anything near this is no signature.
-const MAX_SIGNATURE_SIZE = 512;
+/** A bundle whose index is trusted; nothing else has been looked at. */
+export interface OpenBundle extends ReadableBundle {
+  readonly source: RandomAccessSource;
+}
 
-const HINT_COPY_AGAIN =
-  "do not use this file: copy the bundle again from where it was made, and find out what changed it";
+// A P-256 signature in DER takes at most 72 bytes; anything near this is no signature.
+export const MAX_SIGNATURE_SIZE = 512;
+
+/** No head is larger, in bytes: index, signature, Sigstore bundle, their headers and padding. */
+export const MAX_HEAD_SIZE = MAX_INDEX_SIZE + 64 * 1024;
 
 /**
  * Reads and checks what comes first in a bundle: the index and its signature.
@@ -43,9 +72,27 @@ const HINT_COPY_AGAIN =
  * @throws SealiftError `BUNDLE_INVALID`, `SIGNATURE_INVALID`, `KEY_MISSING`, `MEDIUM_FAILED`.
  */
 export async function openBundle(source: RandomAccessSource, trust: TrustPolicy): Promise<OpenBundle> {
-  const indexFile = await readFirstFile(source, 0, BUNDLE_INDEX_PATH, MAX_INDEX_SIZE);
-  const signatureFile = await readFirstFile(source, indexFile.next, SIGNATURE_PATH, MAX_SIGNATURE_SIZE);
-  const signedBy = checkSignature(trust, indexFile.bytes, signatureFile.bytes);
+  const start = { position: 0, size: HEADER_BLOCK_SIZE };
+  const head = await inParts(source, start, () => readHead(new SourceReader(source), trust));
+  return inForm(source, head, await readForm(source, head));
+}
+
+/** A bundle of which it is known in which form it is. */
+export function inForm(source: RandomAccessSource, head: BundleHead, form: BundleForm): OpenBundle {
+  const readEntry = ({ position, size }: PlacedEntry) => source.read(position, size);
+  return { ...head, source, form, layout: planForm(head.sizes, head.index, form), readEntry };
+}
+
+/**
+ * Reads the index and its signature, up to the signature's last byte.
+ *
+ * @throws SealiftError as {@link openBundle}.
+ */
+export async function readHead(reader: BundleReader, trust: TrustPolicy): Promise<BundleHead> {
+  const indexFile = await readStatedFile(reader, BUNDLE_INDEX_PATH, MAX_INDEX_SIZE);
+  const signatureFile = await readStatedFile(reader, SIGNATURE_PATH, MAX_SIGNATURE_SIZE, indexFile.file);
+  const signature = signatureFile.bytes;
+  const signedBy = checkSignature(trust, indexFile.bytes, signature);
   const index = parseBundleIndex(indexFile.bytes);
   if (signedBy !== undefined && signedBy.keyId !== index.keyId) {
     throw new SealiftError(
@@ -59,123 +106,79 @@ export async function openBundle(source: RandomAccessSource, trust: TrustPolicy)
   const indexDigest = digestOf(indexFile.bytes);
   const sizes = {
     index: indexFile.bytes.length,
-    signature: signatureFile.bytes.length,
-    sigstoreBundle: sigstoreBundle(signatureFile.bytes, indexDigest, index.keyId).length,
+    signature: signature.length,
+    sigstoreBundle: sigstoreBundle(signature, indexDigest, index.keyId).length,
   };
-  return {
-    source,
-    index,
-    indexDigest,
-    signature: signatureFile.bytes,
-    signedBy,
-    layout: planLayout(sizes, index.entries),
-  };
+  return { index, indexDigest, signature, signedBy, sizes };
 }
 
 /**
  * Checks that the tar is, header for header, the one that the index determines:
- * its size, every header, all padding, the end, and the files before the
- * entries. A doubled, hidden, swapped or extra entry cannot pass.
+ * its size, every header, all padding, the end, and the files before and after
+ * the entries. A doubled, hidden, swapped or extra entry cannot pass.
  *
  * @throws SealiftError `BUNDLE_INVALID`, `MEDIUM_FAILED`; or the signal's reason.
  */
 export async function assertLayout(bundle: OpenBundle, signal: AbortSignal | undefined): Promise<void> {
-  const { source, layout, signature, indexDigest, index } = bundle;
+  const { source, layout } = bundle;
   if (source.size !== layout.size) {
+    if (isSizeExplainer(source)) throw source.sizeError(layout.size);
     throw new SealiftError("BUNDLE_INVALID", `expected a bundle of ${layout.size} bytes, got ${source.size}`, {
       hint: source.size < layout.size ? "it was cut off: copy it again from where it was made" : HINT_COPY_AGAIN,
     });
   }
-  let end = 0;
-  for (const file of [layout.index, layout.signature, layout.sigstoreBundle, ...layout.entries]) {
+  const reader = new SourceReader(source);
+  for (const file of [layout.index, layout.signature]) await passOver(source, reader, file);
+  await expectSigstoreBundle(reader, bundle, layout);
+  for (const file of layout.entries) {
     signal?.throwIfAborted();
-    await assertGap(source, end, file);
-    end = file.position + file.size;
+    await passOver(source, reader, file);
   }
-  await assertBytes(source, end, new Uint8Array(layout.size - end), "the zeros that end the tar");
-  const { position } = layout.sigstoreBundle;
-  await assertBytes(
-    source,
-    position,
-    sigstoreBundle(signature, indexDigest, index.keyId),
-    "the Sigstore bundle of the signature",
-  );
+  await passOver(source, reader, layout.chunkSums);
+  await expectChunkSums(source.stream(layout.chunkSums.position, layout.chunkSums.size), layout.chunkSums);
+  await expectTarEnd(reader, layout);
+}
+
+/**
+ * Reads the file that has the signature in another form.
+ *
+ * @throws SealiftError `BUNDLE_INVALID` if it is not there; as the reader.
+ */
+export async function expectSigstoreBundle(
+  reader: BundleReader,
+  { signature, indexDigest, index }: BundleHead,
+  { sigstoreBundle: file }: BundleLayout,
+): Promise<void> {
+  await expectHeader(reader, file);
+  const expected = sigstoreBundle(signature, indexDigest, index.keyId);
+  await expectBytes(reader, expected, "the Sigstore bundle of the signature");
+}
+
+async function passOver(source: object, reader: SourceReader, file: PlacedFile): Promise<void> {
+  const header = { position: file.headerPosition, size: file.position - file.headerPosition };
+  await inParts(source, header, () => expectHeader(reader, file));
+  reader.skip(file.size);
 }
 
 /** Whether a file begins as a bundle does, be it whole or not. */
 export async function looksLikeBundle(source: RandomAccessSource): Promise<boolean> {
-  return statedSize(await readBlock(source, 0), BUNDLE_INDEX_PATH) !== undefined;
+  const block = await new SourceReader(source).peek(HEADER_BLOCK_SIZE);
+  return statedSize(block, BUNDLE_INDEX_PATH) !== undefined;
 }
 
 /** One line on who signed, for the user. */
-export function describeSignature({ signedBy }: OpenBundle): string {
+export function describeSignature({ signedBy }: BundleHead): string {
   return signedBy === undefined ? "The signature was NOT checked" : `Signed by the trusted key ${signedBy.keyId}`;
 }
 
-interface FirstFile {
-  readonly bytes: Uint8Array;
-  /** Where the next header begins. */
-  readonly next: number;
+// Where the header that tells the forms apart is damaged, the size does.
+async function readForm(source: RandomAccessSource, { sizes, index }: BundleHead): Promise<BundleForm> {
+  const mark = formMark(sizes, index);
+  if (mark === undefined) return "full";
+  const form = formAt(mark, await readUpTo(source, mark.position, mark.header.length));
+  return form === "delta" && source.size === planLayout(sizes, index.entries).size ? "full" : form;
 }
 
-async function readFirstFile(
-  source: RandomAccessSource,
-  start: number,
-  path: string,
-  maxSize: number,
-): Promise<FirstFile> {
-  const block = await readBlock(source, start);
-  const size = statedSize(block, path);
-  if (size === undefined) {
-    throw new SealiftError(
-      "BUNDLE_INVALID",
-      `expected a Sealift bundle, with ${path} at byte ${start}, got ${describeHeader(block)}`,
-      { hint: start === 0 ? "name a file that sealift export wrote" : HINT_COPY_AGAIN },
-    );
-  }
-  if (size > maxSize) {
-    throw new SealiftError("BUNDLE_INVALID", `expected ${path} to have at most ${maxSize} bytes, got ${size}`, {
-      hint: HINT_COPY_AGAIN,
-    });
-  }
-  const file = placeFile(path, size, start);
-  return { bytes: await source.read(file.position, size), next: positionAfter(file) };
-}
-
-/** A header block; less if the source ends before. */
-async function readBlock(source: RandomAccessSource, start: number): Promise<Uint8Array> {
-  return await source.read(start, Math.min(HEADER_BLOCK_SIZE, Math.max(source.size - start, 0)));
-}
-
-// Compares all between the end of one file's bytes and the start of the next one's.
-async function assertGap(source: RandomAccessSource, end: number, file: PlacedFile): Promise<void> {
-  const expected = new Uint8Array(file.position - end);
-  expected.set(headerOf(file), file.headerPosition - end);
-  const came = await source.read(end, expected.length);
-  if (equal(came, expected)) return;
-  const padding = came.subarray(0, file.headerPosition - end);
-  const what = padding.every((byte) => byte === 0)
-    ? describeHeader(came.subarray(padding.length))
-    : "padding that is not zero";
-  throw new SealiftError(
-    "BUNDLE_INVALID",
-    `expected the header of ${file.path} (${file.size} bytes) at byte ${file.headerPosition} of the bundle, got ${what}`,
-    { hint: HINT_COPY_AGAIN },
-  );
-}
-
-async function assertBytes(
-  source: RandomAccessSource,
-  position: number,
-  expected: Uint8Array,
-  what: string,
-): Promise<void> {
-  if (equal(await source.read(position, expected.length), expected)) return;
-  throw new SealiftError("BUNDLE_INVALID", `expected ${what} at byte ${position} of the bundle, got other bytes`, {
-    hint: HINT_COPY_AGAIN,
-  });
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
+async function readUpTo(source: RandomAccessSource, start: number, length: number): Promise<Uint8Array> {
+  return await source.read(start, Math.min(length, Math.max(source.size - start, 0)));
 }

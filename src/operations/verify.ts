@@ -7,7 +7,10 @@ import type { TrustPolicy } from "../signing/index.js";
 import { assertDigest, BundleContent, isBlob } from "./bundle-content.js";
 import { verifyLayers } from "./deep-verify.js";
 import { assertDocuments, type WalkedImage } from "./documents.js";
-import { assertLayout, describeSignature, type OpenBundle, openBundle } from "./open-bundle.js";
+import { blobsInOrder } from "./entry-order.js";
+import { inParts } from "./in-parts.js";
+import { type DeltaSummary, summarizeDelta } from "./left-out.js";
+import { assertLayout, describeSignature, type OpenBundle, openBundle, type ReadableBundle } from "./open-bundle.js";
 import { graphsOf } from "./referrer-graph.js";
 import { runAll } from "./run-all.js";
 
@@ -29,7 +32,10 @@ export interface VerifyResult {
   /** In bytes. */
   readonly size: number;
   readonly images: readonly BundleImage[];
+  /** How many files the index lists that are in the bundle. */
   readonly entries: number;
+  /** What the bundle leaves out, which was not checked; undefined if it is no delta. */
+  readonly delta: DeltaSummary | undefined;
   /** How many layers were unpacked and checked; undefined unless asked for. */
   readonly unpackedLayers: number | undefined;
 }
@@ -53,14 +59,23 @@ export async function verifyBundle(options: VerifyOptions): Promise<VerifyResult
   const unpacked = options.deep ? await verifyLayers(bundle, content, images, options) : undefined;
   const left = withoutBlobs(unread, unpacked ?? new Set());
   await verifyEntries(bundle, left, options);
+  return verifyResult(bundle, unpacked?.size);
+}
+
+/** What was found of a bundle that is whole. */
+export function verifyResult(
+  { index, indexDigest, signedBy, layout, form }: ReadableBundle,
+  unpackedLayers: number | undefined,
+): VerifyResult {
   return {
-    identity: bundle.index.identity,
-    indexDigest: bundle.indexDigest,
-    signedBy: bundle.signedBy?.keyId,
-    size: bundle.layout.size,
-    images: bundle.index.images,
-    entries: bundle.layout.entries.length,
-    unpackedLayers: unpacked?.size,
+    identity: index.identity,
+    indexDigest,
+    signedBy: signedBy?.keyId,
+    size: layout.size,
+    images: index.images,
+    entries: layout.entries.length,
+    delta: summarizeDelta(index, form),
+    unpackedLayers,
   };
 }
 
@@ -71,7 +86,7 @@ export async function verifyBundle(options: VerifyOptions): Promise<VerifyResult
  * @throws SealiftError as `BundleContent.walk` and `assertDocuments`; or the signal's reason.
  */
 export async function walkImages(
-  bundle: OpenBundle,
+  bundle: ReadableBundle,
   content: BundleContent,
   signal: AbortSignal | undefined,
 ): Promise<readonly WalkedImage[]> {
@@ -85,16 +100,24 @@ export async function walkImages(
   return images;
 }
 
-/** Content that no image leads to has no business in a bundle: nobody would ever look at it, but those who know. */
-function assertNothingElse({ layout }: OpenBundle, images: readonly WalkedImage[]): void {
-  const needed = new Set<Digest>();
-  for (const { manifests, blobs } of images.flatMap(graphsOf)) {
-    for (const { descriptor } of manifests) needed.add(descriptor.digest);
-    for (const { digest } of blobs) needed.add(digest);
-  }
-  const other = layout.entries.find((placed) => isBlob(placed) && !needed.has(placed.entry.digest));
-  if (other === undefined) return;
-  throw new SealiftError("BUNDLE_INVALID", `expected every entry to belong to an image, got ${other.path}`, {
+/**
+ * Content that no image leads to has no business in a bundle: nobody would ever
+ * look at it, but those who know. What is left out must have been needed, too.
+ * And all is in its place, or whoever reads a pipe could not do without keeping layers.
+ */
+function assertNothingElse({ index }: ReadableBundle, images: readonly WalkedImage[]): void {
+  const leftOut = new Set(index.delta?.leftOut.map(({ digest }) => digest));
+  const expected = blobsInOrder(images.flatMap(graphsOf), leftOut);
+  const needed = new Set(expected.map(({ digest }) => digest));
+  const blobs = index.entries.filter((entry) => isBlob({ entry }));
+  const other = blobs.find(({ digest }) => !needed.has(digest));
+  if (other !== undefined) throw strangeBundle("every entry to belong to an image", other.path);
+  const misplaced = blobs.find(({ digest }, at) => digest !== expected[at]?.digest);
+  if (misplaced !== undefined) throw strangeBundle("all entries in their order", `${misplaced.path} out of place`);
+}
+
+function strangeBundle(expected: string, came: string): SealiftError {
+  return new SealiftError("BUNDLE_INVALID", `expected ${expected}, got ${came}`, {
     hint: "do not use this bundle: whoever signed it did not make it with Sealift",
   });
 }
@@ -105,7 +128,7 @@ export function withoutBlobs(entries: readonly PlacedEntry[], digests: ReadonlyS
 }
 
 /** The entries that nobody has read, and so verified, yet. */
-export function unreadEntries(bundle: OpenBundle, content: BundleContent): readonly PlacedEntry[] {
+export function unreadEntries(bundle: ReadableBundle, content: BundleContent): readonly PlacedEntry[] {
   return withoutBlobs(bundle.layout.entries, content.verified);
 }
 
@@ -133,7 +156,7 @@ export async function verifyEntries(
         onEvent({ type: "blob-progress", digest, bytes });
       },
     });
-    assertDigest(digest, came, path);
+    await inParts(source, { position, size }, () => assertDigest(digest, came, path), { signal: inner });
     onEvent({ type: "blob-finished", digest });
   });
 }

@@ -1,7 +1,6 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type BundleIndex, type BundleLayout, type BundleReferrer, blobPath } from "../../src/bundle/format/index.js";
-import { importFile, verifyFile } from "../../src/composition.js";
 import { digestOf } from "../../src/oci/index.js";
 import { openBundle } from "../../src/operations/open-bundle.js";
 import { failureOf } from "../support/errors.js";
@@ -10,6 +9,7 @@ import { MemorySource } from "../support/memory-source.js";
 import { ARTIFACT_TYPE, sampleAttachment, sampleReferrer } from "../support/referrers.js";
 import { Scene } from "../support/scene.js";
 import { storeImage } from "../support/store-image.js";
+import { READING_WAYS } from "./reading-ways.js";
 import { reassemble } from "./reassemble.js";
 
 let scene: Scene;
@@ -49,20 +49,26 @@ function recordOf(isTagged: boolean): BundleReferrer {
 async function expectRefused(referrers: readonly BundleReferrer[], message: RegExp, leftOut?: string): Promise<void> {
   const images = index.images.map((one) => ({ ...one, referrers }));
   const entries = index.entries.filter(({ path }) => path !== leftOut);
-  await writeFile(scene.bundle, reassemble({ bytes, layout }, { ...index, images, entries }, scene.keys));
-  const failure = await failureOf(() => verifyFile(scene.bundle, { trust: scene.keys.trust }));
-  expect(failure).toMatchObject({ code: "BUNDLE_INVALID", exitCode: 3 });
-  expect(failure.message).toMatch(message);
-  scene.far.restage();
-  const importing = importFile(scene.bundle, { trust: scene.keys.trust, to: scene.far.host });
-  expect(await failureOf(() => importing)).toMatchObject({ exitCode: 3 });
-  expect(scene.far.requestLines()).toEqual([]);
+  const changed = await reassemble({ bytes, layout }, { ...index, images, entries }, scene.keys);
+  for (const way of READING_WAYS) {
+    const failure = await failureOf(() => way.verify(changed, scene.keys.trust, false));
+    expect(failure, way.name).toMatchObject({ code: "BUNDLE_INVALID", exitCode: 3 });
+    expect(failure.message, way.name).toMatch(message);
+    const importing = way.import(changed, scene.keys.trust, {
+      to: { registry: "registry.invalid", prefix: "" },
+      dryRun: false,
+      concurrency: 1,
+      openDestination: () => expect.unreachable("nothing is asked of the registry"),
+      onEvent: () => undefined,
+    });
+    expect(await failureOf(() => importing), way.name).toMatchObject({ exitCode: 3 });
+  }
 }
 
 test("a bundle with what refers to an image is good before anything is done to it", async () => {
   expect(records).toHaveLength(2);
-  await writeFile(scene.bundle, reassemble({ bytes, layout }, index, scene.keys));
-  await verifyFile(scene.bundle, { trust: scene.keys.trust, deep: true });
+  const again = await reassemble({ bytes, layout }, index, scene.keys);
+  for (const way of READING_WAYS) await way.verify(again, scene.keys.trust, true);
 });
 
 test("a signature said to be of another manifest is refused", async () => {

@@ -1,10 +1,12 @@
 import {
+  type BundleForm,
   type BundleIndex,
   type BundleLayout,
+  ChunkSummer,
   encodeBundleIndex,
   headerOf,
   type PlacedFile,
-  planLayout,
+  planForm,
 } from "../../src/bundle/format/index.js";
 import { digestOf } from "../../src/oci/index.js";
 import { sigstoreBundle } from "../../src/signing/index.js";
@@ -17,17 +19,18 @@ export interface GoodBundle {
 }
 
 /** A bundle of a good one's entries, by their places or with other contents, with another index or another signer. */
-export function reassemble(
+export async function reassemble(
   good: GoodBundle,
   changed: BundleIndex,
   { signer }: TestKeys,
   contents: ReadonlyMap<string, Buffer> = new Map(),
-): Buffer {
+  form: BundleForm = "full",
+): Promise<Buffer> {
   const bytes = encodeBundleIndex(changed);
   const signature = signer.sign(bytes);
   const sigstore = sigstoreBundle(signature, digestOf(bytes), changed.keyId);
   const sizes = { index: bytes.length, signature: signature.length, sigstoreBundle: sigstore.length };
-  const placed = planLayout(sizes, changed.entries);
+  const placed = planForm(sizes, changed, form);
   const bundle = Buffer.alloc(placed.size);
   const put = (file: PlacedFile, content: Uint8Array): void => {
     bundle.set(headerOf(file), file.headerPosition);
@@ -36,11 +39,14 @@ export function reassemble(
   put(placed.index, bytes);
   put(placed.signature, signature);
   put(placed.sigstoreBundle, sigstore);
+  const summer = await ChunkSummer.create(placed.entries);
   for (const [at, file] of placed.entries.entries()) {
     const original = good.layout.entries.find(({ path }) => path === file.path) ?? good.layout.entries[at];
     if (original === undefined) continue;
     const { position, size } = original;
     put(file, contents.get(file.path) ?? good.bytes.subarray(position, position + size));
+    summer.update(at, 0, bundle.subarray(file.position, file.position + file.size));
   }
+  put(placed.chunkSums, summer.finish());
   return bundle;
 }

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { loadXxh64 } from "../../src/bundle/format/index.js";
 import { SealiftError } from "../../src/errors/index.js";
 import { type Digest, type DigestAlgorithm, digestOf } from "../../src/oci/index.js";
 import type { RandomAccessSource } from "../../src/ports/index.js";
@@ -26,6 +27,12 @@ export class MemorySource implements RandomAccessSource {
 
   async digest(position: number, length: number, algorithm: DigestAlgorithm): Promise<Digest> {
     return digestOf(await this.read(position, length), algorithm);
+  }
+
+  async checksum(position: number, length: number): Promise<bigint> {
+    return (await loadXxh64())()
+      .update(await this.read(position, length))
+      .digest();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

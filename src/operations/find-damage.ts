@@ -1,0 +1,157 @@
+import { availableParallelism } from "node:os";
+import {
+  type BundleIdentity,
+  chunkCount,
+  chunksOf,
+  type DamageRequest,
+  HEAD_REQUEST,
+  mergeRanges,
+  type PlacedEntry,
+  rangesRequest,
+} from "../bundle/format/index.js";
+import type { SealiftError } from "../errors/index.js";
+import { type Digest, digestAlgorithm, digestOf } from "../oci/index.js";
+import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
+import type { TrustPolicy } from "../signing/index.js";
+import { assertDigest, BundleContent } from "./bundle-content.js";
+import { checkPieces } from "./check-pieces.js";
+import { ChunkTable } from "./chunk-table.js";
+import { type DamagedBytes, describeDamage, Findings } from "./damage.js";
+import { describeSignature, type OpenBundle } from "./open-bundle.js";
+import { openDamaged } from "./open-damaged.js";
+import { runAll } from "./run-all.js";
+import { TolerantReads } from "./tolerant-reads.js";
+import { announceTotal, type VerifyResult, verifyResult, walkImages } from "./verify.js";
+
+/** What looking for damage needs. */
+export interface FindDamageOptions extends Op {
+  /** Of the size that it should have, or less: what is missing fails to be read. */
+  readonly source: RandomAccessSource;
+  readonly trust: TrustPolicy;
+  readonly onEvent: EventListener;
+}
+
+/** What was found of a bundle that may be damaged. */
+export type DamageReport =
+  /** Every byte is right. */
+  | { readonly kind: "whole"; readonly result: VerifyResult }
+  /** The index or its signature cannot be read: nothing else can be said. */
+  | { readonly kind: "headless"; readonly reason: SealiftError; readonly request: DamageRequest }
+  | {
+      readonly kind: "damaged";
+      readonly identity: BundleIdentity;
+      readonly indexDigest: Digest;
+      readonly signedBy: string | undefined;
+      /** In bytes, as the index determines it. */
+      readonly size: number;
+      /** In the order of the bundle. */
+      readonly damage: readonly DamagedBytes[];
+      /** How many bytes there are after the end. */
+      readonly surplus: number;
+      /** What makes it whole; undefined if nothing but the surplus is wrong. */
+      readonly request: DamageRequest | undefined;
+    };
+
+/**
+ * Checks a bundle as `verifyBundle` does, but goes on after what is wrong, and
+ * says which bytes would make it whole.
+ *
+ * @throws SealiftError as `openDamaged`, as `walkImages` if every byte is right;
+ * `MEDIUM_FAILED` if nothing can be read any more; or the signal's reason.
+ */
+export async function findDamage(options: FindDamageOptions): Promise<DamageReport> {
+  const { source, onEvent, signal } = options;
+  const opened = await openDamaged(source, options.trust);
+  if (opened.kind === "headless") return { ...opened, request: HEAD_REQUEST };
+  const { bundle } = opened;
+  const { layout, index, indexDigest } = bundle;
+  onEvent({ type: "step", text: describeSignature(bundle) });
+  const findings = await searchBundle(bundle, options);
+  const surplus = Math.max(0, source.size - layout.size);
+  if (findings.count === 0 && surplus === 0) {
+    await walkImages(bundle, new BundleContent(bundle), signal);
+    return { kind: "whole", result: verifyResult(bundle, undefined) };
+  }
+  const ranges = mergeRanges(findings.sorted);
+  return {
+    kind: "damaged",
+    identity: index.identity,
+    indexDigest,
+    signedBy: bundle.signedBy?.keyId,
+    size: layout.size,
+    damage: await describeDamage(bundle, findings.sorted, signal),
+    surplus,
+    request: ranges.length === 0 ? undefined : rangesRequest(indexDigest, layout.size, ranges),
+  };
+}
+
+async function searchBundle(bundle: OpenBundle, options: FindDamageOptions): Promise<Findings> {
+  const { source, layout } = bundle;
+  const { signal } = options;
+  const findings = new Findings();
+  const reads = new TolerantReads(source);
+  const op = signal === undefined ? {} : { signal };
+  await checkPieces({ bundle, reads, which: "frames", table: undefined, findings, onEvent: () => undefined, ...op });
+  const table = await ChunkTable.read(reads, layout.chunkSums);
+  if (table === undefined) findings.addFile(layout.chunkSums, source.size);
+  const wrong = await wrongEntries(bundle, reads, options);
+  let firstChunk = 0;
+  for (const placed of layout.entries) {
+    if (wrong.has(placed)) await narrow(placed, firstChunk, { reads, table, findings, ...op });
+    firstChunk += chunkCount(placed.size);
+  }
+  return findings;
+}
+
+/** The entries that do not have their digest. */
+async function wrongEntries(
+  { layout, source }: OpenBundle,
+  reads: TolerantReads,
+  { onEvent, signal }: FindDamageOptions,
+): Promise<ReadonlySet<PlacedEntry>> {
+  const wrong = new Set<PlacedEntry>();
+  announceTotal(layout.entries, onEvent);
+  const ordered = layout.entries.toSorted((a, b) => b.size - a.size);
+  await runAll(ordered, availableParallelism(), signal, async (placed, inner) => {
+    const { position, size } = placed;
+    const { digest } = placed.entry;
+    onEvent({ type: "blob-started", digest, bytes: size });
+    const onBytes = (bytes: number) => {
+      onEvent({ type: "blob-progress", digest, bytes });
+    };
+    const isThere = position + size <= source.size;
+    const came = isThere && (await reads.digest(position, size, digestAlgorithm(digest), { signal: inner, onBytes }));
+    // No byte of it can be wrong: the index is.
+    if (size === 0) assertDigest(digest, digestOf(new Uint8Array(), digestAlgorithm(digest)), placed.path);
+    if (came !== digest) wrong.add(placed);
+    onEvent({ type: "blob-finished", digest });
+  });
+  return wrong;
+}
+
+interface NarrowOptions extends Op {
+  readonly reads: TolerantReads;
+  readonly table: ChunkTable | undefined;
+  readonly findings: Findings;
+}
+
+/**
+ * Finds the chunks that are wrong in an entry that is. Where no sum tells them,
+ * what is missing is taken for all that is wrong: if it is not, the sums, which
+ * are missing then, too, tell the rest the next time. Else it is the whole entry.
+ */
+async function narrow(placed: PlacedEntry, firstChunk: number, options: NarrowOptions): Promise<void> {
+  const { reads, table, findings, signal } = options;
+  const before = findings.count;
+  let chunk = firstChunk;
+  for (const piece of chunksOf(placed)) {
+    signal?.throwIfAborted();
+    const isThere = piece.position + piece.length <= reads.source.size;
+    const op = signal === undefined ? {} : { signal };
+    const sum = isThere ? await reads.checksum(piece.position, piece.length, op) : undefined;
+    if (sum === undefined) findings.add("missing", piece, placed);
+    else if (table !== undefined && sum !== table.sum(chunk)) findings.add("content", piece, placed);
+    chunk += 1;
+  }
+  if (findings.count === before) findings.addFile(placed, reads.source.size);
+}

@@ -1,0 +1,79 @@
+import type { BundleIdentity, BundleImage } from "../bundle/format/index.js";
+import type { Digest } from "../oci/index.js";
+import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
+import type { TrustPolicy } from "../signing/index.js";
+import { BundleContent } from "./bundle-content.js";
+import { checkPieces } from "./check-pieces.js";
+import { ChunkTable } from "./chunk-table.js";
+import { type DamagedBytes, describeDamage, Findings } from "./damage.js";
+import { describeSignature, openBundle } from "./open-bundle.js";
+import { TolerantReads } from "./tolerant-reads.js";
+import { announceTotal, walkImages } from "./verify.js";
+
+/** What a quick check needs. */
+export interface QuickVerifyOptions extends Op {
+  readonly source: RandomAccessSource;
+  readonly trust: TrustPolicy;
+  readonly onEvent: EventListener;
+}
+
+/** What a quick check found. */
+export interface QuickVerifyResult {
+  readonly identity: BundleIdentity;
+  readonly indexDigest: Digest;
+  /** The key that signed; undefined if no signature was asked for. */
+  readonly signedBy: string | undefined;
+  /** In bytes, as the index determines it. */
+  readonly size: number;
+  readonly images: readonly BundleImage[];
+  /** How many files the index lists that are in the bundle. */
+  readonly entries: number;
+  /** All that is wrong, in the order of the bundle; what the sums cannot tell is not in it. */
+  readonly damage: readonly DamagedBytes[];
+  /** How many bytes there are after the end. */
+  readonly surplus: number;
+  /** Whether the sums of the chunks were there, and whole; without them, content was not looked at. */
+  readonly hasSums: boolean;
+}
+
+/**
+ * Finds damage at the speed of the medium: the signature, the tar's form, and an
+ * XXH64 for each chunk. It goes on after what is wrong. That nothing is wrong
+ * proves nothing of the digests: a chunk can be changed on purpose so that its
+ * sum stays the same, or be changed together with its sum.
+ *
+ * @throws SealiftError as `openBundle`, as `walkImages` if nothing is damaged; or the signal's reason.
+ */
+export async function quickVerifyBundle(options: QuickVerifyOptions): Promise<QuickVerifyResult> {
+  const { source, onEvent, signal } = options;
+  const bundle = await openBundle(source, options.trust);
+  onEvent({ type: "step", text: describeSignature(bundle) });
+  const { layout, index } = bundle;
+  const reads = new TolerantReads(source);
+  const findings = new Findings();
+  const table = await ChunkTable.read(reads, layout.chunkSums);
+  if (table === undefined) findings.addFile(layout.chunkSums, source.size);
+  else announceTotal(layout.entries, onEvent);
+  await checkPieces({
+    bundle,
+    reads,
+    which: "all",
+    table,
+    findings,
+    onEvent,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const surplus = Math.max(0, source.size - layout.size);
+  if (findings.count === 0 && surplus === 0) await walkImages(bundle, new BundleContent(bundle), signal);
+  return {
+    identity: index.identity,
+    indexDigest: bundle.indexDigest,
+    signedBy: bundle.signedBy?.keyId,
+    size: layout.size,
+    images: index.images,
+    entries: layout.entries.length,
+    damage: await describeDamage(bundle, findings.sorted, signal),
+    surplus,
+    hasSums: table !== undefined,
+  };
+}
