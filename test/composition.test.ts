@@ -94,7 +94,7 @@ describe("the main job: registry, bundle, verify, registry", () => {
     const first = await importFile(scene.bundle, { trust: scene.keys.trust, to: scene.far.host });
     const second = await importFile(scene.bundle, { trust: scene.keys.trust, to: scene.far.host });
     expect(first.blobs).toMatchObject({ transferred: 6, mounted: 1, present: 0 });
-    expect(second.blobs).toEqual({ transferred: 0, transferredBytes: 0, mounted: 0, present: 7 });
+    expect(second.blobs).toMatchObject({ transferred: 0, transferredBytes: 0, mounted: 0, copied: 0, present: 7 });
   });
 
   test("a dry run says what would be sent, and writes nothing", async () => {
@@ -157,13 +157,22 @@ describe("replacing a bundle", () => {
     await verifyFile(scene.bundle, { trust: scene.keys.trust });
   });
 
-  test("a failed export leaves the old bundle as it was, and nothing beside it", async () => {
+  test("a failed export leaves the old bundle as it was, and what the next one goes on with", async () => {
     await scene.export(["library/base:1.0"]);
     const before = await readFile(scene.bundle);
     scene.near.restage({ wrongBlobBytes: true });
     const failure = await failureOf(() => scene.export(["team/app:2.0"]));
     expect(failure).toMatchObject({ code: "DIGEST_MISMATCH", exitCode: 3 });
+    expect(failure.hint).toContain("run the same command again to go on with it");
     expect(before.equals(await readFile(scene.bundle))).toBe(true);
+    expect(await readdir(scene.folder.path)).toEqual([
+      "bundle.tar",
+      "bundle.tar.partial",
+      "bundle.tar.partial.journal",
+    ]);
+    scene.near.restage();
+    await scene.export(["team/app:2.0"]);
+    await verifyFile(scene.bundle, { trust: scene.keys.trust });
     expect(await readdir(scene.folder.path)).toEqual(["bundle.tar"]);
   });
 
@@ -177,7 +186,11 @@ describe("replacing a bundle", () => {
     const failure = await failureOf(() => scene.export(["library/base:1.0"], { onEvent }));
     expect(failure).toMatchObject({ code: "FILE_EXISTS", exitCode: 2 });
     expect(await readFile(scene.bundle, "utf8")).toBe("a thesis");
-    expect(await readdir(scene.folder.path)).toEqual(["bundle.tar"]);
+    expect(await readdir(scene.folder.path)).toEqual([
+      "bundle.tar",
+      "bundle.tar.partial",
+      "bundle.tar.partial.journal",
+    ]);
   });
 
   test("a run whose partial file another one replaced takes nothing for its own", async () => {

@@ -1,23 +1,49 @@
 import yargs, { type Argv } from "yargs";
 import { quote, SealiftError } from "../errors/index.js";
 import type { Command, Execute } from "./commands/command.js";
+import { diff } from "./commands/diff.js";
 import { exportCommand } from "./commands/export.js";
 import { importCommand } from "./commands/import.js";
 import { inspect } from "./commands/inspect.js";
+import { inventory } from "./commands/inventory.js";
 import { keygen } from "./commands/keygen.js";
 import { login } from "./commands/login.js";
 import { logout } from "./commands/logout.js";
+import { merge } from "./commands/merge.js";
+import { patch } from "./commands/patch.js";
+import { repair } from "./commands/repair.js";
 import { tags } from "./commands/tags.js";
 import { verify } from "./commands/verify.js";
+import { hideDashes, showDash } from "./lone-dash.js";
 import { explainUsage } from "./usage-error.js";
 import { readVersion } from "./version.js";
 
 /** What the command line asks for: a text to show, or a command to run. */
 export type CommandLine =
   | { readonly text: string }
-  | { readonly execute: Execute; readonly quiet: boolean; readonly json: boolean };
+  | {
+      readonly execute: Execute;
+      readonly quiet: boolean;
+      readonly json: boolean;
+      /** Whether what the command makes goes to stdout, and so nothing else may. */
+      readonly isStdoutTaken: boolean;
+    };
 
-const COMMANDS: readonly Command[] = [keygen, exportCommand, verify, importCommand, inspect, tags, login, logout];
+const COMMANDS: readonly Command[] = [
+  keygen,
+  exportCommand,
+  verify,
+  importCommand,
+  inspect,
+  diff,
+  merge,
+  inventory,
+  patch,
+  repair,
+  tags,
+  login,
+  logout,
+];
 
 // What fits an e-mail, and what is still pleasant to read.
 const HELP_WIDTH = 80;
@@ -51,7 +77,7 @@ export function parseCommandLine(argv: readonly string[], columns: number | unde
   let text = "";
   const parser = globalParser(Math.min(columns ?? HELP_WIDTH, HELP_WIDTH)).fail(
     (message: string | undefined, error: Error | undefined) => {
-      throw explainUsage(message ?? error?.message ?? "", argv, COMMANDS);
+      throw explainUsage(showDash(message ?? error?.message ?? ""), argv, COMMANDS);
     },
   );
   for (const command of COMMANDS) {
@@ -60,7 +86,7 @@ export function parseCommandLine(argv: readonly string[], columns: number | unde
     });
   }
   try {
-    parser.parseSync([...argv], {}, (_error, _args, output) => {
+    parser.parseSync(hideDashes(argv), {}, (_error, _args, output) => {
       text = output;
     });
     return { text };
@@ -69,7 +95,8 @@ export function parseCommandLine(argv: readonly string[], columns: number | unde
     const { command, args, execute } = error;
     assertGivenOnce(args, command);
     assertSwitches(argv, command);
-    return { execute, quiet: args["quiet"] === true, json: args["json"] === true };
+    const isStdoutTaken = args["output"] === "-";
+    return { execute, quiet: args["quiet"] === true, json: args["json"] === true, isStdoutTaken };
   }
 }
 

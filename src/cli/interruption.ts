@@ -46,7 +46,7 @@ function interruptedBy(signal: StopSignal): SealiftError {
     "INTERRUPTED",
     `expected to finish, got ${signal === "SIGINT" ? "Ctrl-C (SIGINT)" : signal}`,
     {
-      hint: "nothing half-made was left under a final name; run the same command again to start over",
+      hint: "nothing half-made was left under a final name; run the same command again",
     },
   );
 }

@@ -1,4 +1,4 @@
-import type { ExitCode } from "../errors/index.js";
+import { type ExitCode, isSealiftError } from "../errors/index.js";
 import type { CommandLine } from "./command-line.js";
 import type { CliHost } from "./host.js";
 import { listenForInterruption } from "./interruption.js";
@@ -19,7 +19,7 @@ export async function main(argv: readonly string[], host: CliHost): Promise<Exit
   // Each write has its own way to tell that it failed; without a listener, Node would end the process, too.
   for (const output of [host.stdout, host.stderr]) output.on("error", () => undefined);
   // Even where the command line cannot be read, whoever asked for JSON gets it.
-  let report = { json: argv.includes("--json"), quiet: false };
+  let report = { json: argv.includes("--json"), quiet: false, isStdoutTaken: false };
   try {
     const commandLine = await readCommandLine(argv, host);
     if ("text" in commandLine) {
@@ -51,10 +51,10 @@ async function run({ execute, quiet }: Run, host: CliHost): Promise<Outcome> {
   const { signal } = interruption;
   const warnAloud = (text: string) => void aloud.write([warningLine(text)]).catch(() => undefined);
   try {
-    return await execute({ host, signal, onEvent: progress.onEvent, warnAloud });
+    return await execute({ host, signal, onEvent: progress.onEvent, warnAloud, pauseProgress: () => progress.pause() });
   } catch (error) {
     // Whatever fell over because of the wish to stop is not what the user wants to hear of.
-    signal.throwIfAborted();
+    if (!isSealiftError(error, "INTERRUPTED")) signal.throwIfAborted();
     throw error;
   } finally {
     progress.stop();

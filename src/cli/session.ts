@@ -10,6 +10,8 @@ export interface Session {
   readonly onEvent: EventListener;
   /** Says what nobody may miss: `--quiet` does not silence it. */
   readonly warnAloud: (text: string) => void;
+  /** Takes the progress out of the way of a question, until what it gives is called. */
+  readonly pauseProgress: () => () => void;
 }
 
 /** What a command did. */
@@ -18,8 +20,10 @@ export interface Outcome {
   readonly result: object;
   /** For people. Text from outside need not be escaped: whoever prints the lines does that. */
   readonly lines: readonly string[];
-  /** The images that failed while others did not. */
+  /** The images that failed while others did not; or what else there are several of. */
   readonly failures: readonly Failure[];
+  /** What is wrong all the same, if all that was to be done was done: it decides the exit code. */
+  readonly error?: SealiftError | undefined;
 }
 
 /** An image that failed alone. */

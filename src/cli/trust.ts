@@ -26,3 +26,14 @@ export async function trustFrom(args: TrustArguments, session: Session): Promise
   for (const path of args.key) verifiers.push(await readVerifier(path));
   return { kind: "keys", verifiers };
 }
+
+/**
+ * As {@link trustFrom}, for commands that only look: where no key is trusted,
+ * nobody's signature is checked, and their output says so.
+ *
+ * @throws SealiftError as {@link trustFrom}.
+ */
+export async function trustToLook(args: TrustArguments, session: Session): Promise<TrustPolicy> {
+  const trust = await trustFrom(args, session);
+  return trust.kind === "keys" && trust.verifiers.length === 0 ? { kind: "allow-unsigned" } : trust;
+}

@@ -77,7 +77,7 @@ const MESSAGES: readonly {
 
 function explainUnknown(names: string, { name: command, options }: Command, argv: readonly string[]): Explanation {
   const [name = ""] = names.split(", ");
-  const isOption = !argv.includes(name) || name.startsWith("-");
+  const isOption = name !== "-" && (!argv.includes(name) || name.startsWith("-"));
   if (!isOption) {
     // Where a password is to come from standard input, it may well be the word that is too many.
     const isSecret = command === "login" || argv.includes("--password-stdin");

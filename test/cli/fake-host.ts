@@ -7,6 +7,7 @@ import type { ExitCode } from "../../src/errors/index.js";
 /** Keeps all that is written to it. */
 export class FakeOutput extends Writable {
   text = "";
+  readonly #chunks: Buffer[] = [];
   isTTY = false;
   columns = 80;
   /** What every write fails with, if anything. */
@@ -18,8 +19,14 @@ export class FakeOutput extends Writable {
       return;
     }
     this.text += chunk.toString();
+    this.#chunks.push(chunk);
     this.emit("text");
     done();
+  }
+
+  /** All that was written, as bytes. */
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
   }
 
   /** Settles once `text` was written. */

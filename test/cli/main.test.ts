@@ -19,16 +19,26 @@ describe("version and help", () => {
     },
   );
 
-  test.each(["", "keygen", "export", "verify", "import", "inspect", "tags", "login", "logout"])(
-    "%s --help fits 80 columns",
-    async (command) => {
-      const host = new FakeHost();
-      expect(await host.run(...command.split(" ").filter(Boolean), "--help")).toBe(0);
-      expect(host.stderr.text).toBe("");
-      expect(Math.max(...host.stdout.text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
-      expect(host.stdout.text).toMatchSnapshot();
-    },
-  );
+  test.each([
+    "",
+    "keygen",
+    "export",
+    "verify",
+    "import",
+    "inspect",
+    "diff",
+    "merge",
+    "inventory",
+    "tags",
+    "login",
+    "logout",
+  ])("%s --help fits 80 columns", async (command) => {
+    const host = new FakeHost();
+    expect(await host.run(...command.split(" ").filter(Boolean), "--help")).toBe(0);
+    expect(host.stderr.text).toBe("");
+    expect(Math.max(...host.stdout.text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(host.stdout.text).toMatchSnapshot();
+  });
 
   test("help fits a narrow terminal", async () => {
     const host = FakeHost.atTerminal();
@@ -44,7 +54,7 @@ describe("a command line that makes no sense", () => {
   test.each([
     [
       [],
-      "expected a command (keygen, export, verify, import, inspect, tags, login, logout), got none",
+      "expected a command (keygen, export, verify, import, inspect, diff, merge, inventory, patch, repair, tags, login, logout), got none",
       "see sealift --help",
     ],
     [["exprot"], 'got "exprot"', "did you mean export? see sealift --help"],
@@ -66,9 +76,9 @@ describe("a command line that makes no sense", () => {
     [["verify", "b.tar", "-x"], 'expected an option of verify, got "-x"', "see sealift verify --help"],
     [["verify", "b.tar", "--no-deep"], 'got "--no-deep"', "see sealift verify --help"],
     [
-      ["verify", "a.tar", "b.tar"],
-      'expected no more after what verify needs, got "b.tar"',
-      "see sealift verify --help",
+      ["keygen", "a.key", "b.key"],
+      'expected no more after what keygen needs, got "a.key"',
+      "see sealift keygen --help",
     ],
     [["keygen", "mine"], 'expected no more after what keygen needs, got "mine"', "see sealift keygen --help"],
     // The words too many may be a password.
@@ -96,8 +106,15 @@ describe("a command line that makes no sense", () => {
     [[...EXPORT, "--concurrency", "2.5"], 'from 1 to 16, got "2.5"', "leave it out"],
     [[...EXPORT, "--concurrency", "many"], 'from 1 to 16, got "many"', "leave it out"],
     [["import", "b.tar", "--to", "r.io", "--concurrency", "1e1"], 'from 1 to 16, got "1e1"', "leave it out"],
-    [["export", "nginx", "-o", "-", "--key", "k.key"], 'expected --output to be a file, got "-"', "name a file"],
-    [["verify", "-"], "expected BUNDLE, got none", "see sealift verify --help"],
+    [
+      [...EXPORT.slice(0, 2), "-o", "-", "--volume-size", "dvd", "--key", "k.key"],
+      "with --volume-size, got a stream",
+      "",
+    ],
+    [[...EXPORT.slice(0, 2), "-o", "-", "--verify-write", "--key", "k.key"], "with --verify-write, got a stream", ""],
+    [["verify", "-", "--volume-prompt"], "expected one thing on standard input, got - and --volume-prompt", "folders"],
+    [["import", "-", "--to", "r.io", "-u", "ann", "--password-stdin"], "got - and --password-stdin", "log in before"],
+    [["verify", "-", "b.tar"], "expected - alone, got it with 1 more", "name either - or where the bundle lies"],
     [[...EXPORT, "--platform", "arm64"], 'expected a platform such as linux/amd64 or linux/arm/v7, got "arm64"', ""],
   ])("%j", async (argv, message, hint) => {
     const host = new FakeHost();
@@ -125,7 +142,8 @@ describe("a command line that makes no sense", () => {
       exitCode: 2,
       error: {
         code: "USAGE",
-        message: 'expected a command (keygen, export, verify, import, inspect, tags, login, logout), got "exprot"',
+        message:
+          'expected a command (keygen, export, verify, import, inspect, diff, merge, inventory, patch, repair, tags, login, logout), got "exprot"',
         hint: "did you mean export? see sealift --help",
       },
     });
@@ -145,7 +163,7 @@ describe("when something fails", () => {
 
   test("an error without a hint has null there in JSON", async () => {
     const host = new FakeHost();
-    const reporter = new Reporter(host, { json: true, quiet: true });
+    const reporter = new Reporter(host, { json: true, quiet: true, isStdoutTaken: false });
     expect(await reporter.failure(new SealiftError("USAGE", "expected this, got that"))).toBe(2);
     expect(host.json).toMatchObject({ error: { hint: null } });
   });

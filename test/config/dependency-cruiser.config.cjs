@@ -53,14 +53,14 @@ module.exports = {
     ),
     layer(
       "layer-composition",
-      "^src/composition\\.ts$",
-      ROOMS.map((room) => `^src/${room}/`),
+      "^src/composition(-repair|-inventory)?\\.ts$",
+      ["^src/composition(-repair|-inventory)?\\.ts$", ...ROOMS.map((room) => `^src/${room}/`)],
       "src/composition.ts joins the rooms; nothing above it is its business.",
     ),
     layer(
       "layer-index",
       "^src/index\\.ts$",
-      ["^src/composition\\.ts$", ...ROOMS.map((room) => `^src/${room}/`)],
+      ["^src/composition(-repair|-inventory)?\\.ts$", ...ROOMS.map((room) => `^src/${room}/`)],
       "src/index.ts is the public API; the command line is built on it.",
     ),
     layer("layer-cli", "^src/cli/", ["^src/cli/", "^src/index\\.ts$", "^src/errors/"], "The CLI uses the public API."),

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { open, readdir, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { CHUNK_SUM_SIZE, ChunkSummer, chunkSumsSize, loadXxh64 } from "../../src/bundle/format/index.js";
 import { exportImages, nextIdentity } from "../../src/operations/index.js";
 import type { ImageSource, RandomAccessSink } from "../../src/ports/index.js";
 import { noiseLayer, sampleImage } from "../support/images.js";
@@ -22,6 +23,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   await scene[Symbol.asyncDispose]();
 });
 
@@ -40,18 +42,56 @@ async function untilItSays(child: ChildProcess, text: string): Promise<void> {
 }
 
 describe.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s", (signal) => {
-  test("ends an export with exit code 130, and leaves nothing", async () => {
+  test("ends an export with exit code 130, and keeps what came for the next one", async () => {
     const layer = await noiseLayer(300_000, "stalled");
     storeImage(scene.near.storage, "app", "1", sampleImage({ layers: [layer] }));
     scene.near.restage({ stalledBlobs: [layer.descriptor.digest] });
     const before = await readdir(scene.folder.path);
-    const child = sealift("export", `${scene.near.host}/app:1`, "-o", "b.tar", "--key", "k.key");
-    await until(async () => (await readdir(scene.folder.path)).includes("b.tar.partial"));
+    const child = exportApp();
+    await until(async () => await holds("b.tar.partial", layer.bytes.subarray(140_000, 150_000)));
+    child.kill(signal);
+    const said = await textOf(child);
+    expect(child.exitCode).toBe(130);
+    expect(said).toContain('what has come is kept in "b.tar.partial": run the same command again to go on with it');
+    expect(await readdir(scene.folder.path)).toEqual([...before, "b.tar.partial", "b.tar.partial.journal"].sort());
+
+    scene.near.restage({});
+    scene.near.requests.length = 0;
+    const again = exportApp();
+    expect(await once(again, "close")).toEqual([0, null]);
+    const ranges = scene.near.requests.flatMap(({ headers }) => headers.range ?? []);
+    expect(ranges).toEqual([expect.stringMatching(/^bytes=[1-9]\d*-$/)]);
+    expect(await readdir(scene.folder.path)).toEqual([...before, "b.tar"].sort());
+  });
+
+  test("ends an export of which nothing has come, and leaves nothing", async () => {
+    storeImage(scene.near.storage, "app", "1", sampleImage({ layers: [] }));
+    scene.near.restage({ silent: true });
+    const before = await readdir(scene.folder.path);
+    const child = exportApp();
+    await untilItSays(child, "Reading the manifests");
     child.kill(signal);
     expect(await once(child, "close")).toEqual([130, null]);
     expect(await readdir(scene.folder.path)).toEqual(before);
   });
 });
+
+function exportApp(): ChildProcess {
+  return sealift("export", `${scene.near.host}/app:1`, "-o", "b.tar", "--key", "k.key");
+}
+
+async function textOf(child: ChildProcess): Promise<string> {
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  await once(child, "close");
+  return said;
+}
+
+/** Whether some bytes are in a file, which need not be there. */
+async function holds(name: string, bytes: Uint8Array): Promise<boolean> {
+  const file = await readFile(scene.folder.file(name)).catch(() => Buffer.alloc(0));
+  return file.includes(Buffer.from(bytes));
+}
 
 test("SIGINT ends a verification in the middle of a layer of many gigabytes", async () => {
   await writeSparseBundle();
@@ -77,6 +117,7 @@ async function writeSparseBundle(): Promise<void> {
   };
   const file = await open(scene.folder.file("sparse.tar"), "w");
   const sink: RandomAccessSink = {
+    order: "any",
     allocate: (size) => file.truncate(size),
     write: async (position, bytes) => {
       await file.write(bytes, 0, bytes.length, position);
@@ -84,6 +125,7 @@ async function writeSparseBundle(): Promise<void> {
     commit: async () => undefined,
     [Symbol.asyncDispose]: () => file.close(),
   };
+  vi.spyOn(ChunkSummer, "create").mockImplementation(sumsOfHoles);
   await exportImages({
     images: ["app:1"],
     platforms: "all",
@@ -95,6 +137,14 @@ async function writeSparseBundle(): Promise<void> {
     openSink: async () => sink,
     onEvent: () => undefined,
   });
+}
+
+/** Sums that nobody can make in time, with the sum of them that a reader checks. */
+async function sumsOfHoles(entries: Parameters<typeof ChunkSummer.create>[0]): Promise<ChunkSummer> {
+  const file = Buffer.alloc(chunkSumsSize(entries));
+  const hash = (await loadXxh64())();
+  file.writeBigUInt64BE(hash.update(file.subarray(0, -CHUNK_SUM_SIZE)).digest(), file.length - CHUNK_SUM_SIZE);
+  return { update: () => undefined, finish: () => file } as unknown as ChunkSummer;
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Argv, InferredOptionTypes, Options } from "yargs";
+import { showDashes } from "../lone-dash.js";
 import type { Outcome, Session } from "../session.js";
 
 /** Options or operands by name, in yargs' terms. */
@@ -55,7 +56,8 @@ export function defineCommand<P extends Parameters, O extends Parameters>(spec: 
   return {
     ...command,
     register: (yargs, choose) =>
-      yargs.command(`${spec.name}${signature}`, spec.summary, build, (args) => {
+      yargs.command(`${spec.name}${signature}`, spec.summary, build, (given) => {
+        const args = showDashes(given);
         // yargs gives what was declared, and more.
         choose(args, (session) => run(args as unknown as InferredOptionTypes<P & O>, session));
       }),

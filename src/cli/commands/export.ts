@@ -1,10 +1,21 @@
 import { existsSync } from "node:fs";
 import { SealiftError } from "../../errors/index.js";
 import type { ExportToFileResult, Platform, Signer } from "../../index.js";
+import {
+  lastLine,
+  MEDIUM_OPTIONS,
+  mediumOptions,
+  sumsLines,
+  volumeFields,
+  warnOfReadBack,
+  writtenNames,
+} from "../medium-options.js";
+import type { CliOutput } from "../host.js";
 import { CONCURRENCY_OPTION, parseConcurrency } from "../options.js";
 import { readPassword } from "../password.js";
 import { minQuota, QUOTA_OPTION } from "../patience.js";
 import { MIRROR_OPTIONS, mirrorSettings, REGISTRY_OPTIONS, registryOptions } from "../registry-options.js";
+import { deltaFields } from "../render/delta-fields.js";
 import { fieldLines } from "../render/fields.js";
 import { imageLines } from "../render/image-lines.js";
 import { quotaFields } from "../render/quota-fields.js";
@@ -12,6 +23,7 @@ import { shellWord } from "../render/shell-word.js";
 import { counted, exactBytes } from "../render/units.js";
 import type { Session } from "../session.js";
 import { lockFrom, requestedImages } from "../requested-images.js";
+import { sinceFrom } from "../since.js";
 import { sourceDate } from "../source-date.js";
 import { defineCommand } from "./command.js";
 
@@ -27,7 +39,13 @@ export const exportCommand = defineCommand({
     },
   },
   options: {
-    output: { alias: "o", type: "string", requiresArg: true, demandOption: true, describe: "The bundle to write" },
+    output: {
+      alias: "o",
+      type: "string",
+      requiresArg: true,
+      demandOption: true,
+      describe: "The bundle to write; - is standard output",
+    },
     key: { type: "string", requiresArg: true, demandOption: true, describe: "Private key to sign with" },
     platform: {
       type: "string",
@@ -47,6 +65,13 @@ export const exportCommand = defineCommand({
       default: false,
       describe: "Leave out signatures, attestations and SBOMs that refer to an image",
     },
+    since: {
+      type: "string",
+      array: true,
+      requiresArg: true,
+      describe: "What the far side has: a bundle, its sealift/bundle.json, or an inventory; its layers are left out",
+    },
+    ...MEDIUM_OPTIONS,
     ...CONCURRENCY_OPTION,
     ...MIRROR_OPTIONS,
     ...REGISTRY_OPTIONS,
@@ -54,20 +79,26 @@ export const exportCommand = defineCommand({
   },
   run: async (args, session) => {
     const { output, key } = args;
-    assertFileName(output);
+    const isPiped = output === "-";
+    assertOutput(output, session.host.stdout);
     const options = { ...parseConcurrency(args.concurrency), ...createdAt(session.host.env), ...lockFrom(args) };
-    const { exportToFile, parseImages, parsePlatform, readSigner } = await import("../../index.js");
+    const { exportToFile, exportToStream, parseImages, parsePlatform, parseVolumeSize, readSigner } = await import(
+      "../../index.js"
+    );
+    const medium = mediumOptions(args, output, parseVolumeSize);
     const images = await requestedImages(args, session);
     // Nobody should type a password only to learn of a typing error before it.
-    const registries = (await parseImages(images, options.lock, output)).map(({ registry }) => registry);
+    const registries = (await parseImages(images, options.lock, isPiped ? undefined : output)).map(
+      ({ registry }) => registry,
+    );
     const platforms: "all" | Platform[] = args.platform === "all" ? "all" : args.platform.split(",").map(parsePlatform);
     const quota = minQuota(args["min-quota"]);
     const registry = { ...(await registryOptions(args, registries, session)), ...mirrorSettings(args), ...quota };
+    const since = await sinceFrom(args.since, session);
     const opening = await openKey(key, session, readSigner);
     const { signal, onEvent } = session;
-    const result = await exportToFile({
+    const common = {
       images,
-      output,
       platforms,
       referrers: !args["no-referrers"],
       signer: opening.signer,
@@ -75,12 +106,19 @@ export const exportCommand = defineCommand({
       signal,
       onEvent,
       ...options,
-    });
+      ...since,
+    };
+    const result = isPiped
+      ? { ...(await exportToStream({ ...common, output: session.host.stdout })), ...NO_FILE }
+      : await exportToFile({ ...common, ...medium, output });
+    warnOfReadBack(result, session);
     const signer = await opening.signer;
     return {
       result: { bundle: output, signedBy: signer.keyId, ...result },
       failures: result.failures.map(({ requested, error }) => ({ image: requested, error })),
-      lines: [...bundleLines(output, signer.keyId, result), "", ...nextLines(output, key)],
+      lines: isPiped
+        ? [...bundleLines("the bundle to standard output", signer.keyId, result), "", PIPE_NOTE]
+        : [...bundleLines(output, signer.keyId, result), "", ...nextLines(output, key, result), "", lastLine(result)],
     };
   },
 });
@@ -106,42 +144,63 @@ async function openKey(
   });
 }
 
-// Other tools take `-` for stdout.
-function assertFileName(output: string): void {
-  if (output === "")
-    throw new SealiftError("USAGE", "expected --output to be a file, got nothing", { hint: "name a file" });
-  if (output !== "-") return;
-  throw new SealiftError("USAGE", 'expected --output to be a file, got "-": a bundle is not written to a stream', {
-    hint: "name a file; one that is really called - is ./-",
+function assertOutput(output: string, stdout: CliOutput): void {
+  if (output === "") {
+    throw new SealiftError("USAGE", "expected --output to be a file, got nothing", {
+      hint: "name a file, or - for standard output",
+    });
+  }
+  if (output !== "-" || stdout.isTTY !== true) return;
+  throw new SealiftError("USAGE", "expected standard output to be a pipe or a file with --output -, got a terminal", {
+    hint: "pipe the bundle to who reads it: sealift export ... -o - | ssh HOST sealift import - --to REGISTRY",
   });
 }
+
+/** What is known of a file, of a bundle that is none. */
+const NO_FILE = { volumes: undefined, safeToRemove: false } as const;
+
+const PIPE_NOTE = "It arrived if the command that reads it says so, and not before.";
 
 function createdAt(env: NodeJS.ProcessEnv): { readonly created?: Date } {
   const created = sourceDate(env);
   return created === undefined ? {} : { created };
 }
 
-function bundleLines(
-  output: string,
-  keyId: string,
-  { images, size, indexDigest, quotas }: ExportToFileResult,
-): string[] {
+function bundleLines(output: string, keyId: string, written: ExportToFileResult): string[] {
+  const { images, size, indexDigest, quotas, delta } = written;
   return [
-    `Wrote ${output} with ${counted(images.length, "image")}`,
+    `Wrote ${writtenNames(output, written)} with ${counted(images.length, "image")}`,
     ...fieldLines(
-      [["size", exactBytes(size)], ["index", indexDigest], ["signed by", keyId], ...quotaFields(quotas)],
+      [
+        ["size", exactBytes(size)],
+        ...volumeFields(written),
+        ["index", indexDigest],
+        ["signed by", keyId],
+        ...deltaFields(delta),
+        ...quotaFields(quotas),
+      ],
       2,
     ),
     ...imageLines(images),
+    ...(delta === undefined ? [] : DELTA_NOTE),
   ];
 }
 
-function nextLines(output: string, key: string): string[] {
+const DELTA_NOTE = [
+  "  This is a delta: sealift import takes it where its base was imported, and docker load does not.",
+  "  To load it, make it whole first: sealift merge BASE DELTA -o BUNDLE",
+];
+
+function nextLines(output: string, key: string, written: ExportToFileResult): string[] {
   const publicKey = `${key.replace(/\.key$/, "")}.pub`;
-  const verify = `  sealift verify ${shellWord(output)} --key`;
-  if (existsSync(publicKey)) return ["Next, after carrying it to the far side:", `${verify} ${shellWord(publicKey)}`];
+  const verify = `  sealift verify ${written.volumes === undefined ? shellWord(output) : "FOLDER..."} --key`;
+  const sums = sumsLines(output, written);
+  if (existsSync(publicKey)) {
+    return ["Next, after carrying it to the far side:", `${verify} ${shellWord(publicKey)}`, ...sums];
+  }
   return [
     "Next, after carrying it to the far side, with the public half of the key as NAME.pub:",
     `${verify} NAME.pub`,
+    ...sums,
   ];
 }

@@ -1,7 +1,9 @@
 import type { ImportedImage, ImportResult } from "../../index.js";
 import { CONCURRENCY_OPTION, parseConcurrency, TRUST_OPTIONS } from "../options.js";
 import { REGISTRY_OPTIONS, registryOptions } from "../registry-options.js";
+import { BUNDLE_OPERAND, bundleName, bundleWords, readingOptions, VOLUME_OPTIONS } from "../reading.js";
 import { trustWords } from "../render/bundle-fields.js";
+import { deltaFields } from "../render/delta-fields.js";
 import { fieldLines } from "../render/fields.js";
 import { referrerCounts } from "../render/referrers.js";
 import { shellWord } from "../render/shell-word.js";
@@ -12,8 +14,8 @@ import { defineCommand } from "./command.js";
 export const importCommand = defineCommand({
   name: "import",
   summary: "Check a bundle and send its images to a registry",
-  usage: "BUNDLE --to REGISTRY[/PREFIX] --key NAME.pub [options]",
-  operands: { bundle: { type: "string", demandOption: true, describe: "The bundle to send" } },
+  usage: "BUNDLE... --to REGISTRY[/PREFIX] --key NAME.pub [options]",
+  operands: { bundle: BUNDLE_OPERAND },
   options: {
     to: {
       type: "string",
@@ -22,27 +24,39 @@ export const importCommand = defineCommand({
       describe: "Where to: with reg.internal/mirror, nginx:1.27 becomes reg.internal/mirror/library/nginx:1.27",
     },
     ...TRUST_OPTIONS,
+    ...VOLUME_OPTIONS,
     "dry-run": { type: "boolean", default: false, describe: "Say what would be sent, and send nothing" },
     ...CONCURRENCY_OPTION,
     ...REGISTRY_OPTIONS,
   },
   run: async (args, session) => {
-    const { bundle, to, "dry-run": dryRun } = args;
+    const { to, "dry-run": dryRun } = args;
+    const bundle = args.bundle.join(" ");
     const concurrency = parseConcurrency(args.concurrency);
+    const reading = readingOptions(args, session);
     const trust = await trustFrom(args, session);
     const { importFile, parseDestination } = await import("../../index.js");
     const registry = await registryOptions(args, [parseDestination(to).registry], session);
     const { signal, onEvent } = session;
-    const result = await importFile(bundle, { trust, to, dryRun, registry, signal, onEvent, ...concurrency });
+    const result = await importFile(args.bundle, {
+      ...reading,
+      trust,
+      to,
+      dryRun,
+      registry,
+      signal,
+      onEvent,
+      ...concurrency,
+    });
     const next = dryRun
-      ? [`  sealift import ${shellWord(bundle)} --to ${shellWord(to)}${trustWords(args)}`]
+      ? [`  sealift import ${bundleWords(args.bundle)} --to ${shellWord(to)}${trustWords(args)}`]
       : arrived(result)
           .slice(0, 1)
           .map(({ destination }) => `  docker pull ${destination}`);
     return {
       result: { bundle, ...result },
       failures: result.images.flatMap(({ name, failure }) => (failure ? [{ image: name, error: failure }] : [])),
-      lines: [...resultLines(bundle, to, result), "", "Next:", ...next],
+      lines: [...resultLines(bundleName(args.bundle), to, result), "", "Next:", ...next],
     };
   },
 });
@@ -66,6 +80,15 @@ function resultLines(bundle: string, to: string, result: ImportResult): string[]
           "",
           `${blobs.mounted} ${dryRun ? "to mount" : "mounted"} from another repository, ${blobs.present} there already`,
         ],
+        ...(blobs.copied === 0
+          ? []
+          : [
+              [
+                "",
+                `${blobs.copied} ${dryRun ? "to copy" : "copied"} from another one: ${exactBytes(blobs.copiedBytes)}`,
+              ] as const,
+            ]),
+        ...deltaFields(result.delta, "the registry has them"),
       ],
       2,
     ),

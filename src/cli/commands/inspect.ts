@@ -1,25 +1,30 @@
 import type { BundleImage, InspectResult } from "../../index.js";
 import { TRUST_OPTIONS } from "../options.js";
+import { BUNDLE_OPERAND, bundleName, readingOptions } from "../reading.js";
 import { bundleFields } from "../render/bundle-fields.js";
+import { deltaFields } from "../render/delta-fields.js";
 import { fieldLines } from "../render/fields.js";
 import { imageLines } from "../render/image-lines.js";
 import { referrerFields, referrerKind } from "../render/referrers.js";
 import { counted, exactBytes } from "../render/units.js";
-import { trustFrom } from "../trust.js";
+import { trustToLook } from "../trust.js";
 import { defineCommand } from "./command.js";
 
 export const inspect = defineCommand({
   name: "inspect",
   summary: "Show what a bundle says of itself; of its content, nothing is checked",
-  usage: "BUNDLE [--key NAME.pub] [options]",
-  operands: { bundle: { type: "string", demandOption: true, describe: "The bundle to look at" } },
+  usage: "BUNDLE... [--key NAME.pub] [options]",
+  operands: { bundle: BUNDLE_OPERAND },
   options: TRUST_OPTIONS,
   run: async (args, session) => {
-    const { bundle } = args;
-    const trust = await trustFrom(args, session);
+    const bundle = args.bundle.join(" ");
+    const trust = await trustToLook(args, session);
     const { inspectFile } = await import("../../index.js");
-    const isUntrusting = trust.kind === "keys" && trust.verifiers.length === 0;
-    const result = await inspectFile(bundle, isUntrusting ? { kind: "allow-unsigned" } : trust);
+    const result = await inspectFile(args.bundle, trust, {
+      ...readingOptions({ bundle: args.bundle }, session),
+      signal: session.signal,
+      onEvent: session.onEvent,
+    });
     return {
       result: {
         bundle,
@@ -30,7 +35,7 @@ export const inspect = defineCommand({
         ),
       },
       failures: [],
-      lines: inspectLines(bundle, result),
+      lines: inspectLines(bundleName(args.bundle), result),
     };
   },
 });
@@ -42,8 +47,9 @@ function inspectLines(bundle: string, result: InspectResult): string[] {
     ...fieldLines(
       [
         ...bundleFields({ ...result, identity: index.identity }),
+        ...deltaFields(result.delta),
         ...(signedBy === undefined ? [["key id", `${index.keyId}, as the bundle says`] as const] : []),
-        ...(fileSize === size
+        ...(fileSize === undefined || fileSize === size
           ? []
           : [["file size", `${exactBytes(fileSize)}: it is not whole, or was changed`] as const]),
       ],

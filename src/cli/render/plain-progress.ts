@@ -35,7 +35,7 @@ export function plainProgress(writer: LineWriter, now: Clock): ProgressView {
     else if (event.type === "total") total = { bytes: event.bytes, meter: new Meter(now) };
     else if (event.type === "blob-progress") tell(event.bytes);
   };
-  return { onEvent, stop: () => undefined };
+  return { onEvent, pause: () => () => undefined, stop: () => undefined };
 }
 
 function totalText(meter: Meter, bytes: number): string {

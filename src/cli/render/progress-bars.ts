@@ -24,17 +24,24 @@ interface Row {
 export class ProgressBars implements ProgressView {
   readonly #writer: LineWriter;
   readonly #now: Clock;
-  readonly #bars: MultiBar;
+  readonly #output: CliOutput;
+  #bars: MultiBar;
   readonly #rows: Row[] = [];
   #total: BarState | undefined;
   #blobs = { all: 0, ended: 0 };
   #stopped = false;
+  #isPaused = false;
 
   constructor(output: CliOutput, writer: LineWriter, now: Clock) {
     this.#writer = writer;
     this.#now = now;
-    this.#bars = new MultiBar({
-      stream: output,
+    this.#output = output;
+    this.#bars = this.#newBars();
+  }
+
+  #newBars(): MultiBar {
+    return new MultiBar({
+      stream: this.#output,
       format: (_options, { maxWidth }, { state }: { readonly state: () => BarState }) => barText(state(), maxWidth),
       clearOnComplete: true,
       // The terminal goes on wrapping lines, which warnings need; bars are cut to its width.
@@ -69,13 +76,29 @@ export class ProgressBars implements ProgressView {
     }
   };
 
+  pause(): () => void {
+    this.#clear();
+    this.#isPaused = true;
+    return () => {
+      this.#isPaused = false;
+      // Bars that have stopped do not start again.
+      this.#bars = this.#newBars();
+      const total = this.#total;
+      if (total !== undefined) this.#addBar(() => this.#total ?? total);
+      for (const row of this.#rows) this.#addBar(() => row.state);
+    };
+  }
+
   stop(): void {
-    if (this.#bars.isActive) {
-      // Flushes the lines that wait for the next frame.
-      this.#bars.update();
-      this.#bars.stop();
-    }
+    this.#clear();
     this.#stopped = true;
+  }
+
+  #clear(): void {
+    if (!this.#bars.isActive) return;
+    // Flushes the lines that wait for the next frame.
+    this.#bars.update();
+    this.#bars.stop();
   }
 
   #print(line: Line): void {
@@ -127,6 +150,6 @@ export class ProgressBars implements ProgressView {
 
   // cli-progress draws what `state` gives at that time; its own count of values is not used.
   #addBar(state: () => BarState): void {
-    if (!this.#stopped) this.#bars.create(0, 0, { state });
+    if (!this.#stopped && !this.#isPaused) this.#bars.create(0, 0, { state });
   }
 }

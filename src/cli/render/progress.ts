@@ -5,7 +5,7 @@ import type { ProgressView } from "./progress-view.js";
 
 /** Bars on a terminal, plain lines elsewhere, nothing if `quiet`. */
 export async function openProgress(output: CliOutput, env: NodeJS.ProcessEnv, quiet: boolean): Promise<ProgressView> {
-  if (quiet) return { onEvent: () => undefined, stop: () => undefined };
+  if (quiet) return { onEvent: () => undefined, pause: () => () => undefined, stop: () => undefined };
   const writer = new LineWriter(output, env);
   const now = () => performance.now();
   if (!isTerminal(output, env)) return plainProgress(writer, now);

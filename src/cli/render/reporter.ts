@@ -1,5 +1,5 @@
 import { type ExitCode, isSealiftError, SealiftError } from "../../errors/index.js";
-import type { CliHost } from "../host.js";
+import type { CliHost, CliOutput } from "../host.js";
 import type { Failure, Outcome } from "../session.js";
 import { jsonText } from "./json-text.js";
 import { type Line, LineWriter, writeText } from "./lines.js";
@@ -9,6 +9,8 @@ import { counted } from "./units.js";
 export interface ReportOptions {
   readonly json: boolean;
   readonly quiet: boolean;
+  /** Whether a bundle goes to stdout: results go to stderr then, and failures there only once. */
+  readonly isStdoutTaken: boolean;
 }
 
 /** Prints what came of a command: results go to stdout, failures to stderr; with `--json`, both to stdout, too. */
@@ -22,12 +24,12 @@ export class Reporter {
   }
 
   /** Prints what a command did, and returns the exit code it earned. */
-  async outcome({ result, lines, failures }: Outcome): Promise<ExitCode> {
-    const error = failures.length === 0 ? undefined : partialError(failures);
+  async outcome({ result, lines, failures, error: found }: Outcome): Promise<ExitCode> {
+    const error = found ?? (failures.length === 0 ? undefined : partialError(failures));
     if (this.#options.json) await this.#json({ ...describeEnd(error), result });
-    else if (!this.#options.quiet) await new LineWriter(this.#host.stdout, this.#host.env).write(lines);
+    else if (!this.#options.quiet) await new LineWriter(this.#results, this.#host.env).write(lines);
     if (error === undefined) return 0;
-    await this.#say([...errorLines(error), ...failures.flatMap(failureLines)]);
+    await this.#sayFailure([...errorLines(error), ...failures.flatMap(failureLines)]);
     return error.exitCode;
   }
 
@@ -36,13 +38,22 @@ export class Reporter {
     const error = isSealiftError(thrown) ? thrown : unexpected(thrown);
     // Only the way to say so is gone then; the exit code still tells.
     if (this.#options.json) await this.#json(describeEnd(error)).catch(() => undefined);
-    await this.#say(errorLines(error));
+    await this.#sayFailure(errorLines(error));
     if (this.#host.env["SEALIFT_DEBUG"] === "1") await this.#say(stackLines(error));
     return error.exitCode;
   }
 
   async #json(value: object): Promise<void> {
-    await writeText(this.#host.stdout, jsonText(value));
+    await writeText(this.#results, jsonText(value));
+  }
+
+  get #results(): CliOutput {
+    return this.#options.isStdoutTaken ? this.#host.stderr : this.#host.stdout;
+  }
+
+  async #sayFailure(lines: readonly Line[]): Promise<void> {
+    const isSaid = this.#options.json && this.#options.isStdoutTaken;
+    if (!isSaid) await this.#say(lines);
   }
 
   async #say(lines: readonly Line[]): Promise<void> {

@@ -134,6 +134,25 @@ describe("progress on a terminal", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("while something is asked, nothing is in the way; then all is there again", () => {
+    bars.onEvent({ type: "total", bytes: 1000, blobs: 2 });
+    start("a", 1000);
+    const resume = bars.pause();
+    expect(terminal.text.endsWith("\u001b[0J")).toBe(true);
+    start("b", 500);
+    expect(nextFrame()).toEqual([]);
+    bars.onEvent({ type: "warning", text: "meanwhile" });
+    expect(terminal.text).toBe("warning: meanwhile\n");
+    resume();
+    expect(nextFrame().map((line) => line.slice(0, 12))).toEqual([
+      expect.stringContaining("0/2 blobs"),
+      label("a"),
+      label("b"),
+    ]);
+    finish("a");
+    expect(nextFrame()[0]).toContain("1/2 blobs");
+  });
+
   test("after the end, nothing is drawn any more", () => {
     bars.stop();
     start("a", 1000);

@@ -1,0 +1,109 @@
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { findDamageInFile, makePatchFile, repairFile } from "../src/composition-repair.js";
+import { acquireLock } from "../src/io/index.js";
+import { failureOf } from "./support/errors.js";
+import { noiseLayer, sampleImage, sampleLayer } from "./support/images.js";
+import { cutInto, setOf, writeFiles } from "./support/media.js";
+import { Scene } from "./support/scene.js";
+import { storeImage } from "./support/store-image.js";
+
+let scene: Scene;
+let good: Buffer;
+
+beforeAll(async () => {
+  scene = await Scene.create();
+  const layers = [await sampleLayer({ "etc/motd": "ahoy" }), await noiseLayer(60_000, "noise")];
+  storeImage(scene.near.storage, "app", "1", sampleImage({ layers }));
+  await scene.export(["app:1"]);
+  good = await readFile(scene.bundle);
+});
+
+afterAll(async () => {
+  await scene[Symbol.asyncDispose]();
+});
+
+/** What happens to a part. */
+type Fate = "none" | "missing" | "cut" | "zeros" | "flip";
+
+const share = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
+const cuts = fc.record({
+  parts: fc.integer({ min: 1, max: 7 }),
+  withVolumes: fc.boolean(),
+  fates: fc.array(
+    fc.record({ fate: fc.constantFrom<Fate>("none", "missing", "cut", "zeros", "flip"), at: share, length: share }),
+    { minLength: 7, maxLength: 7 },
+  ),
+});
+
+async function damage(folder: string, name: string, { fate, at, length }: { fate: Fate; at: number; length: number }) {
+  const path = join(folder, name);
+  const bytes = await readFile(path);
+  const start = Math.floor(at * bytes.length);
+  if (fate === "missing") await rm(path);
+  else if (fate === "cut") await writeFile(path, bytes.subarray(0, start));
+  else if (fate === "flip") await writeFile(path, bytes.fill((bytes[start] ?? 0) ^ 4, start, start + 1));
+  else if (fate === "zeros") {
+    await writeFile(path, bytes.fill(0, start, start + 1 + Math.floor(length * (bytes.length - start))));
+  }
+}
+
+/** The parts one after the other, as `cat` gives them. */
+async function joined(folder: string): Promise<Buffer> {
+  const names = (await readdir(folder)).filter((name) => /\.\d{3}$/.test(name)).sort();
+  return Buffer.concat(await Promise.all(names.map(async (name) => await readFile(join(folder, name)))));
+}
+
+test("parts of any size are healed, whatever became of them, as long as one is left", async () => {
+  const { trust } = scene.keys;
+  let runs = 0;
+  await fc.assert(
+    fc.asyncProperty(cuts, async ({ parts: count, withVolumes, fates }) => {
+      const folder = scene.folder.file(`parts-${(runs += 1)}`);
+      const [request, output] = [scene.folder.file("request.json"), scene.folder.file("patch.tar")];
+      await mkdir(folder);
+      await writeFiles(folder, await setOf("b.tar", cutInto(good, Math.ceil(good.length / count)), withVolumes));
+      const names = (await readdir(folder)).filter((name) => /\.\d{3}$/.test(name)).sort();
+      let left = names.length;
+      for (const [at, name] of names.entries()) {
+        const { fate } = fates[at]!;
+        // Without a volumes file, nothing else tells of the bundle than its first part.
+        if ((fate === "missing" || fate === "cut") && at === 0 && !withVolumes) continue;
+        if (fate === "missing" && left === 1) continue;
+        if (fate === "missing") left -= 1;
+        await damage(folder, name, fates[at]!);
+      }
+      for (let round = 0; ; round += 1) {
+        expect(round).toBeLessThan(4);
+        if ((await findDamageInFile([folder], { trust, request })).kind === "whole") break;
+        await makePatchFile([scene.bundle], { trust, request, output });
+        await repairFile([folder], { trust, patch: output });
+      }
+      expect(Buffer.compare(await joined(folder), good)).toBe(0);
+    }),
+    { numRuns: 25 },
+  );
+}, 120_000);
+
+test("a bundle that another run writes is not repaired meanwhile", async () => {
+  const path = scene.folder.file("locked.tar");
+  await writeFile(path, Buffer.from(good).fill(1, good.length - 10));
+  const [request, patch] = [scene.folder.file("request.json"), scene.folder.file("patch.tar")];
+  const { trust } = scene.keys;
+  await findDamageInFile(path, { trust, request });
+  await makePatchFile(scene.bundle, { trust, request, output: patch });
+  await using _lock = await acquireLock(`${path}.lock`);
+  expect((await failureOf(() => repairFile(path, { trust, patch }))).code).toBe("LOCKED");
+});
+
+test("a request that is no longer there, or is something else, is said so", async () => {
+  const { trust } = scene.keys;
+  const output = scene.folder.file("none.tar");
+  const request = scene.folder.file("none.json");
+  expect((await failureOf(() => makePatchFile(scene.bundle, { trust, request, output }))).code).toBe("FILE_NOT_FOUND");
+  expect((await failureOf(() => makePatchFile(scene.bundle, { trust, request: scene.bundle, output }))).code).toBe(
+    "CONFIG_INVALID",
+  );
+});
