@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { tail, toolEnvironment } from "../support/interop/process.js";
 
 /** A program with its arguments. */
@@ -7,6 +7,8 @@ export interface Command {
   readonly program: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What standard input is read from; by default, nothing. */
+  readonly stdin?: string;
 }
 
 /** What commands took, one after the other. */
@@ -52,10 +54,12 @@ export function processors(): readonly number[] {
 }
 
 /** Its peak memory in bytes. */
-async function runOnce({ program, args, env }: Command): Promise<number> {
-  const child = spawn(program, args, { env: toolEnvironment(env), stdio: ["ignore", "ignore", "pipe"] });
+async function runOnce({ program, args, env, stdin }: Command): Promise<number> {
+  const input = stdin === undefined ? undefined : openSync(stdin, "r");
+  const child = spawn(program, args, { env: toolEnvironment(env), stdio: [input ?? "ignore", "ignore", "pipe"] });
+  if (input !== undefined) closeSync(input);
   let said = "";
-  child.stderr.on("data", (chunk: Buffer) => {
+  child.stderr?.on("data", (chunk: Buffer) => {
     said = tail(said + chunk.toString());
   });
   let peakBytes = 0;

@@ -51,6 +51,16 @@ describeWith(["dockerd", "docker"], "docker load", () => {
     expect(said).toContain(`Loaded image: ${scene().name("twenty")}`);
   });
 
+  test("loads what comes through a pipe straight from export", async () => {
+    await dockerd.docker(["image", "rm", scene().name("twenty")]);
+    const { pipe, code } = scene().sealift.exportPiped([scene().name("twenty")]);
+
+    const said = await dockerd.docker(["load"], { stdin: pipe });
+
+    expect(await code).toBe(0);
+    expect(said).toContain(`Loaded image: ${scene().name("twenty")}`);
+  });
+
   test("gives the files that went in", async () => {
     // A container that is never started is the way to an image's files.
     const container = await dockerd.docker(["create", scene().name("node"), "true"]);

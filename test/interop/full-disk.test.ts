@@ -22,6 +22,20 @@ describeWith(["mount"], "a medium without enough room", () => {
     expect(await readdir(scene().path("medium"))).toEqual([]);
   });
 
+  test("a merge says so, ends with 7, and leaves nothing there", async () => {
+    const { sealift } = scene();
+    const [first, delta] = [scene().path("first.tar"), scene().path("delta.tar")];
+    const bundle = scene().path("medium", "bundle.tar");
+    await sealift.export(first, scene().names("base"));
+    await sealift.export(delta, scene().names("base", "multi"), "--since", first);
+
+    const merged = await sealift.run("merge", first, delta, "--output", bundle, "--key", sealift.publicKey);
+
+    expect(merged.code).toBe(7);
+    expect(merged.stderr).toMatch(/space|room/);
+    expect(await readdir(scene().path("medium"))).toEqual([]);
+  });
+
   test("an image that fits is exported there", async () => {
     const bundle = scene().path("medium", "small.tar");
 

@@ -20,6 +20,12 @@ export const memory: Row = {
       ["verify", () => bench.measureSettled([bench.sealift("verify", bundle)])],
       ["verify --deep", () => bench.measureSettled([bench.sealift("verify", bundle, "--deep")])],
       ["import", () => bench.measureIntoRegistry((host) => [bench.sealift("import", bundle, "--to", host)])],
+      ["export -o -", () => bench.measureSettled([bench.sealift("export", ...bench.names, "--output", "-")])],
+      ["verify -", () => bench.measureSettled([{ ...bench.sealift("verify", "-"), stdin: bundle }])],
+      [
+        "import -",
+        () => bench.measureIntoRegistry((host) => [{ ...bench.sealift("import", "-", "--to", host), stdin: bundle }]),
+      ],
     ];
     const lines: Line[] = [];
     for (const [verb, run] of steps) {

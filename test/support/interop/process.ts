@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import type { Readable } from "node:stream";
 import { TOOL_PATH } from "./tools.js";
 
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** A file descriptor to read standard input from; without it, or `input`, standard input is empty. */
-  readonly stdin?: number;
+  /** A file descriptor, or another process's output, to read standard input from; without it, or `input`, it is empty. */
+  readonly stdin?: number | Readable;
   /** What is piped into standard input. */
   readonly input?: string;
 }

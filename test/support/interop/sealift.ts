@@ -1,8 +1,10 @@
+import { spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Login } from "./login.js";
-import { type RunResult, run } from "./process.js";
+import { type RunResult, run, toolEnvironment } from "./process.js";
 
 const PROGRAM = fileURLToPath(new URL("../../../bin/sealift.js", import.meta.url));
 
@@ -54,10 +56,14 @@ export class Sealift {
   }
 
   #run(args: readonly string[], input?: string): Promise<RunResult> {
-    // Neither the keys nor the credentials of whoever runs the tests.
-    const own = { HOME: this.#home, XDG_CONFIG_HOME: this.#home, DOCKER_CONFIG: join(this.#home, ".docker") };
-    const env = { ...own, COSIGN_PASSWORD: this.password, ...this.#environment };
+    const env = this.#fullEnvironment();
     return run(process.execPath, [PROGRAM, ...args], { env, ...(input === undefined ? {} : { input }) });
+  }
+
+  // Neither the keys nor the credentials of whoever runs the tests.
+  #fullEnvironment(): Readonly<Record<string, string>> {
+    const own = { HOME: this.#home, XDG_CONFIG_HOME: this.#home, DOCKER_CONFIG: join(this.#home, ".docker") };
+    return { ...own, COSIGN_PASSWORD: this.password, ...this.#environment };
   }
 
   /** Runs the command, which must succeed; what it printed on standard output. */
@@ -72,5 +78,13 @@ export class Sealift {
   /** Exports `images` to the file `bundle`. */
   export(bundle: string, images: readonly string[], ...options: readonly string[]): Promise<string> {
     return this.must("export", ...images, "--output", bundle, "--key", this.privateKey, ...options);
+  }
+
+  /** Exports `images` into a pipe that another process reads; `code` is the exit code, once it has ended. */
+  exportPiped(images: readonly string[]): { readonly pipe: Readable; readonly code: Promise<number | null> } {
+    const args = [PROGRAM, "export", ...images, "--output", "-", "--key", this.privateKey];
+    const env = toolEnvironment(this.#fullEnvironment());
+    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+    return { pipe: child.stdout, code: new Promise((resolve) => child.once("exit", resolve)) };
   }
 }
