@@ -33,8 +33,10 @@ describe("what comes through a pipe", () => {
   });
 
   test("keeps no more memory alive than was asked for", async () => {
+    // More than half of Node's pool of small buffers (64 KiB from Node 24 on), which is shared on purpose.
+    const length = 100_000;
     await using source = new PipeSource(Readable.from([Buffer.alloc(1024 * 1024)]), "standard input");
-    expect((await source.read(10_000)).buffer.byteLength).toBe(10_000);
+    expect((await source.read(length)).buffer.byteLength).toBe(length);
   });
 
   test("is read only as far as somebody asks", async () => {
