@@ -5,9 +5,11 @@
  */
 export type { Delta, DeltaBase, LeftOutBlob } from "./bundle/format/index.js";
 export type { BundleIdentity, BundleImage, BundleIndex, BundleReferrer, Omission } from "./bundle/format/index.js";
+export { parseVolumeSize, type VolumePart, type Volumes } from "./bundle/index.js";
 export {
   type BundlePaths,
   type CommonOptions,
+  type DamageOptions,
   type DiffFilesOptions,
   diffFiles,
   type ExportToFileOptions,
@@ -16,38 +18,36 @@ export {
   type ExportToStreamResult,
   exportToFile,
   exportToStream,
+  type FindDamageInFileOptions,
+  findDamageInFile,
   type ImportFileOptions,
+  type InventoryToFileOptions,
+  type InventoryToFileResult,
   importFile,
   inspectFile,
+  inventoryToFile,
   type LogInOptions,
   type LogInResult,
   type LogOutResult,
   listRepositoryTags,
   logIn,
   logOut,
-  type ReadingOptions,
+  type MakePatchFileOptions,
   type MergeFilesOptions,
   type MergeFilesResult,
+  makePatchFile,
   mergeFiles,
   type OutputOptions,
-  type RegistryOptions,
-  type VerifyFileOptions,
-  verifyFile,
-  type WrittenBundle,
-} from "./composition.js";
-export { parseVolumeSize, type VolumePart, type Volumes } from "./bundle/index.js";
-export {
-  type DamageOptions,
-  type FindDamageInFileOptions,
-  findDamageInFile,
-  type MakePatchFileOptions,
-  makePatchFile,
   quickVerifyFile,
+  type ReadingOptions,
+  type RegistryOptions,
   type RepairFileOptions,
   type RepairFileResult,
   repairFile,
-} from "./composition-repair.js";
-export { type InventoryToFileOptions, type InventoryToFileResult, inventoryToFile } from "./composition-inventory.js";
+  type VerifyFileOptions,
+  verifyFile,
+  type WrittenBundle,
+} from "./composition/index.js";
 export { type ErrorCode, type ExitCode, exitCodeOf, isSealiftError, SealiftError } from "./errors/index.js";
 export { type LockOptions, MAX_LIST_SIZE, parseImageList, parseImages, readImageList } from "./image-lists/index.js";
 export {

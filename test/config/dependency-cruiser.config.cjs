@@ -22,6 +22,8 @@ const MAY_IMPORT = {
   // what works on streams that ports hand out: retries, verified streams, digests.
   operations: ["errors", "oci", "tags", "ports", "io", "signing", "bundle/format"],
 };
+// It joins all the rooms; nothing above it is its business.
+MAY_IMPORT.composition = Object.keys(MAY_IMPORT);
 const ROOMS = Object.keys(MAY_IMPORT);
 const ROOM_INDEX = "^src/([^/]+|bundle/format)/index\\.ts$";
 
@@ -52,15 +54,9 @@ module.exports = {
       "src/bundle/format is the pure part of the bundle: it knows nothing of files.",
     ),
     layer(
-      "layer-composition",
-      "^src/composition(-repair|-inventory)?\\.ts$",
-      ["^src/composition(-repair|-inventory)?\\.ts$", ...ROOMS.map((room) => `^src/${room}/`)],
-      "src/composition.ts joins the rooms; nothing above it is its business.",
-    ),
-    layer(
       "layer-index",
       "^src/index\\.ts$",
-      ["^src/composition(-repair|-inventory)?\\.ts$", ...ROOMS.map((room) => `^src/${room}/`)],
+      ROOMS.map((room) => `^src/${room}/`),
       "src/index.ts is the public API; the command line is built on it.",
     ),
     layer("layer-cli", "^src/cli/", ["^src/cli/", "^src/index\\.ts$", "^src/errors/"], "The CLI uses the public API."),
@@ -68,7 +64,7 @@ module.exports = {
       name: "room-unknown",
       comment: "A room that MAY_IMPORT does not know has no layer: give it one.",
       severity: "error",
-      from: { path: "^src/", pathNot: [...ROOMS, "cli"].map((room) => `^src/${room}/`).concat("^src/[^/]+\\.ts$") },
+      from: { path: "^src/", pathNot: [...ROOMS, "cli"].map((room) => `^src/${room}/`).concat("^src/index\\.ts$") },
       to: {},
     },
     {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { exportToFile, verifyFile } from "../../src/composition.js";
+import { exportToFile, verifyFile } from "../../src/composition/index.js";
 import type { Digest } from "../../src/oci/index.js";
 import { type RegistryServer, startRegistry } from "../../src/registry-server/index.js";
 import { noiseLayer, type SampleImage, type SampleLayer, sampleImage } from "../support/images.js";

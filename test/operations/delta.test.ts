@@ -7,7 +7,7 @@ import {
   importFile,
   inspectFile,
   verifyFile,
-} from "../../src/composition.js";
+} from "../../src/composition/index.js";
 import { SealiftError } from "../../src/errors/index.js";
 import type { Digest } from "../../src/oci/index.js";
 import { importBundle } from "../../src/operations/import.js";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BundleIndex, BundleLayout } from "../../src/bundle/format/index.js";
-import { diffFiles } from "../../src/composition.js";
+import { diffFiles } from "../../src/composition/index.js";
 import type { Descriptor } from "../../src/oci/index.js";
 import { diffBundles } from "../../src/operations/diff.js";
 import { openBundle } from "../../src/operations/open-bundle.js";

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { ExportToFileOptions } from "../../src/composition.js";
+import type { ExportToFileOptions } from "../../src/composition/index.js";
 import type { ExportResult } from "../../src/operations/index.js";
 import type { OperationEvent } from "../../src/ports/index.js";
 import { type SampleImage, sampleImage, sampleLayer } from "../support/images.js";

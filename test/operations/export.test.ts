@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { blobPath } from "../../src/bundle/format/index.js";
-import { inspectFile, verifyFile } from "../../src/composition.js";
+import { inspectFile, verifyFile } from "../../src/composition/index.js";
 import { SealiftError } from "../../src/errors/index.js";
 import { MEDIA_TYPE, parseManifest, parsePlatform } from "../../src/oci/index.js";
 import { documentWarnings } from "../../src/operations/documents.js";

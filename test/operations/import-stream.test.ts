@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type ImportFileOptions, importFile } from "../../src/composition.js";
+import { type ImportFileOptions, importFile } from "../../src/composition/index.js";
 import type { OperationEvent } from "../../src/ports/index.js";
 import { failureOf } from "../support/errors.js";
 import { noiseLayer, type SampleLayer, sampleImage, sampleLayer } from "../support/images.js";

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { importFile } from "../../src/composition.js";
+import { importFile } from "../../src/composition/index.js";
 import { parsePlatform } from "../../src/oci/index.js";
 import { failureOf } from "../support/errors.js";
 import { noiseLayer, sampleImage, sampleIndex, sampleLayer } from "../support/images.js";

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { verifyFile } from "../../src/composition.js";
+import { verifyFile } from "../../src/composition/index.js";
 import { exportImages, nextIdentity } from "../../src/operations/index.js";
 import type { EventListener, OperationEvent, RandomAccessSink } from "../../src/ports/index.js";
 import { RegistryClient } from "../../src/registry/index.js";

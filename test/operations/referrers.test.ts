@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { BundleReferrer } from "../../src/bundle/format/index.js";
-import { importFile, inspectFile, verifyFile } from "../../src/composition.js";
+import { importFile, inspectFile, verifyFile } from "../../src/composition/index.js";
 import { attachmentTags, type Descriptor, MEDIA_TYPE, parsePlatform, referrersTag } from "../../src/oci/index.js";
 import type { OperationEvent } from "../../src/ports/index.js";
 import type { Quirks } from "../../src/registry-server/index.js";

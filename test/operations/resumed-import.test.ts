@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { importFile } from "../../src/composition.js";
+import { importFile } from "../../src/composition/index.js";
 import type { OperationEvent } from "../../src/ports/index.js";
 import { noiseLayer, type SampleImage, sampleImage } from "../support/images.js";
 import { Scene } from "../support/scene.js";

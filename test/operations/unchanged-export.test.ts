@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { verifyFile } from "../../src/composition.js";
+import { verifyFile } from "../../src/composition/index.js";
 import type { PullLimit } from "../../src/registry-server/index.js";
 import { type SampleImage, sampleImage, sampleIndex, sampleLayer } from "../support/images.js";
 import { Scene } from "../support/scene.js";

@@ -4,7 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BundleLayout, filesOf } from "../../src/bundle/format/index.js";
-import { inspectFile, verifyFile } from "../../src/composition.js";
+import { inspectFile, verifyFile } from "../../src/composition/index.js";
 import { digestOf, MEDIA_TYPE } from "../../src/oci/index.js";
 import { openBundle } from "../../src/operations/open-bundle.js";
 import { failureOf } from "../support/errors.js";

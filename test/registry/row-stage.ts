@@ -1,4 +1,4 @@
-import { type ExportToFileResult, type ImportFileOptions, importFile } from "../../src/composition.js";
+import { type ExportToFileResult, type ImportFileOptions, importFile } from "../../src/composition/index.js";
 import type { ImportResult } from "../../src/operations/index.js";
 import type { RegistryClientOptions } from "../../src/registry/index.js";
 import { type Quirks, type RegistryServer, startRegistry } from "../../src/registry-server/index.js";

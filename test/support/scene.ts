@@ -1,4 +1,4 @@
-import { type ExportToFileOptions, type ExportToFileResult, exportToFile } from "../../src/composition.js";
+import { type ExportToFileOptions, type ExportToFileResult, exportToFile } from "../../src/composition/index.js";
 import { type RegistryServer, startRegistry } from "../../src/registry-server/index.js";
 import { makeKeys, type TestKeys } from "./keys.js";
 import { BARE_MACHINE } from "./surroundings.js";

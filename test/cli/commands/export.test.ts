@@ -1,7 +1,7 @@
 import { readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { verifyFile } from "../../../src/composition.js";
+import { verifyFile } from "../../../src/composition/index.js";
 import { generateKeyPair } from "../../../src/signing/index.js";
 import type { FakeHost } from "../fake-host.js";
 import { Stage } from "../stage.js";

@@ -1,9 +1,9 @@
-import { encodeInventory, MAX_INVENTORY_SIZE, parseInventory } from "./bundle/format/index.js";
-import { DEFAULT_CONCURRENCY, type RegistryOptions } from "./composition.js";
-import { isSealiftError, quote, SealiftError } from "./errors/index.js";
-import { readSmallFileIfThere, replaceFile } from "./io/index.js";
-import { parseDestination } from "./oci/index.js";
-import { type InventoryFailure, takeInventory } from "./operations/index.js";
+import { encodeInventory, MAX_INVENTORY_SIZE, parseInventory } from "../bundle/format/index.js";
+import { replaceFile } from "../io/index.js";
+import { parseDestination } from "../oci/index.js";
+import { type InventoryFailure, takeInventory } from "../operations/index.js";
+import { common, DEFAULT_CONCURRENCY, openClient, type RegistryOptions } from "./options.js";
+import { assertDocumentReplaceable } from "./replaceable.js";
 
 /** What {@link inventoryToFile} takes. */
 export interface InventoryToFileOptions extends RegistryOptions {
@@ -37,20 +37,18 @@ export async function inventoryToFile(
   places: readonly string[],
   options: InventoryToFileOptions,
 ): Promise<InventoryToFileResult> {
-  const { output, onEvent = () => undefined, concurrency = DEFAULT_CONCURRENCY, signal } = options;
+  const { output, concurrency = DEFAULT_CONCURRENCY } = options;
   const parsed = places.map(parseDestination);
-  await assertReplaceable(output);
-  const { RegistryClient } = await import("./registry/index.js");
-  await using client = new RegistryClient({ onEvent, ...options.registry });
+  await assertDocumentReplaceable(output, MAX_INVENTORY_SIZE, parseInventory, "an inventory");
+  await using client = await openClient(options);
   const created = `${(options.created ?? new Date()).toISOString().slice(0, 19)}Z`;
   const { registry, repositories, failures } = await takeInventory({
+    ...common(options),
     places: parsed,
     // What a mirror has says nothing of the registry itself.
     openLister: (name) => client.catalog(name),
     openSource: async (reference) => client.repository(reference.registry, reference.repository),
     concurrency,
-    onEvent,
-    ...(signal && { signal }),
   });
   await replaceFile(output, encodeInventory({ registry, created, repositories }), FILE_MODE);
   const counted = repositories.map(({ name, blobs }) => {
@@ -61,22 +59,3 @@ export async function inventoryToFile(
 
 // It is carried to another machine and another user; there is no secret in it.
 const FILE_MODE = 0o644;
-
-async function assertReplaceable(output: string): Promise<void> {
-  const bytes = await readSmallFileIfThere(output, MAX_INVENTORY_SIZE).catch((error: unknown) => {
-    throw isSealiftError(error, "CONFIG_INVALID") ? notAnInventory(output, error) : error;
-  });
-  if (bytes === undefined || bytes.length === 0) return;
-  try {
-    parseInventory(bytes, quote(output));
-  } catch (error) {
-    throw notAnInventory(output, error);
-  }
-}
-
-function notAnInventory(output: string, cause: unknown): SealiftError {
-  return new SealiftError("FILE_EXISTS", `expected to replace an inventory, but ${quote(output)} is something else`, {
-    hint: "move that file away, or choose another name with --output",
-    cause,
-  });
-}

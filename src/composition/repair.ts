@@ -1,0 +1,58 @@
+import { InPlaceWriter, parsePartName } from "../bundle/index.js";
+import { SealiftError } from "../errors/index.js";
+import { acquireLock } from "../io/index.js";
+import { type DamageReport, repairBundle } from "../operations/index.js";
+import { isPartedSource } from "../ports/index.js";
+import { type DamageOptions, searchDamage } from "./damage.js";
+import { type BundlePaths, openAnywhere } from "./opening.js";
+import { common } from "./options.js";
+
+/** What {@link repairFile} takes. */
+export interface RepairFileOptions extends DamageOptions {
+  /** The path of the patch. */
+  readonly patch: string;
+}
+
+/** What {@link repairFile} did, and what it found then. */
+export interface RepairFileResult {
+  /** How many bytes were written. */
+  readonly written: number;
+  /** What all of the bundle was found to be afterwards. */
+  readonly report: DamageReport;
+}
+
+/**
+ * Heals a damaged bundle in its place with a patch, and checks all of it. It can
+ * be stopped and run again at any time.
+ *
+ * @throws SealiftError `LOCKED` if another run writes the bundle; as
+ * `openRandomMedium`, `repairBundle` and `findDamage`; damage that is left is no
+ * error, but in the result.
+ */
+export async function repairFile(paths: BundlePaths, options: RepairFileOptions): Promise<RepairFileResult> {
+  const written = await heal(paths, options);
+  // What was too short, or missing, has to be opened anew.
+  return { written, report: await searchDamage(paths, options) };
+}
+
+async function heal(paths: BundlePaths, options: RepairFileOptions): Promise<number> {
+  await using source = await openAnywhere(paths, options, true);
+  const path = source.placeOf(0)?.path;
+  if (path === undefined) throw insideAnother();
+  const name = isPartedSource(source) ? parsePartName(path)?.name : undefined;
+  await using _lock = await acquireLock(`${name ?? path}.lock`);
+  await using patch = await openAnywhere(options.patch, options);
+  return await repairBundle({
+    ...common(options),
+    source,
+    trust: options.trust,
+    patch,
+    openTarget: async () => new InPlaceWriter(source),
+  });
+}
+
+function insideAnother(): SealiftError {
+  return new SealiftError("USAGE", "expected a bundle that can be written where it lies, got one inside another file", {
+    hint: "unpack it first, and repair what was unpacked",
+  });
+}
