@@ -2,8 +2,8 @@ import { type BundleForm, type BundleIndex, planForm } from "../bundle/format/in
 import type { Digest } from "../oci/index.js";
 import type { RandomAccessSource, SequentialSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
-import { type DeltaSummary, summarizeDelta } from "./left-out.js";
-import { type BundleHead, openBundle, readHead } from "./open-bundle.js";
+import { type DeltaSummary, summarizeDelta } from "./delta/left-out.js";
+import { type BundleHead, openBundle, readHead } from "./read/open-bundle.js";
 
 /** What a bundle's index says. */
 export interface InspectResult {

@@ -1,7 +1,7 @@
 import { quote, SealiftError } from "../errors/index.js";
 import { formatRepository } from "../oci/index.js";
 import { anyTag, isTagPattern, parseImage, type TagPattern, tagSelector } from "../tags/index.js";
-import { type ReadTagsOptions, readTags } from "./read-tags.js";
+import { type ReadTagsOptions, readTags } from "./collect/read-tags.js";
 
 /** What {@link listTags} found. */
 export interface TagsResult {

@@ -17,8 +17,8 @@ import { verifiedStream } from "../io/index.js";
 import type { Digest } from "../oci/index.js";
 import type { EventListener, Op, RandomAccessSink, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
-import { assertLayout, describeSignature, type OpenBundle, openBundle } from "./open-bundle.js";
-import { announceTotal } from "./verify.js";
+import { assertLayout, describeSignature, type OpenBundle, openBundle } from "./read/open-bundle.js";
+import { announceTotal } from "./read/verify-entries.js";
 
 /** What making a patch needs. */
 export interface MakePatchOptions extends Op {

@@ -2,14 +2,14 @@ import { chunkCount, lengthOf, piecesOf } from "../bundle/format/index.js";
 import { quote, SealiftError } from "../errors/index.js";
 import type { EventListener, Op, RandomAccessSource, RepairTarget } from "../ports/index.js";
 import { sigstoreBundle, type TrustPolicy } from "../signing/index.js";
-import { ChunkTable } from "./chunk-table.js";
-import { healEntry, writeDifference } from "./heal-entry.js";
-import { healHead } from "./heal-head.js";
-import { describeSignature, type OpenBundle } from "./open-bundle.js";
-import { openDamaged } from "./open-damaged.js";
-import { Patch } from "./open-patch.js";
-import { TolerantReads } from "./tolerant-reads.js";
-import { announceTotal } from "./verify.js";
+import { ChunkTable } from "./damage/chunk-table.js";
+import { healEntry, writeDifference } from "./damage/heal-entry.js";
+import { healHead } from "./damage/heal-head.js";
+import { describeSignature, type OpenBundle } from "./read/open-bundle.js";
+import { openDamaged } from "./damage/open-damaged.js";
+import { Patch } from "./damage/open-patch.js";
+import { TolerantReads } from "./damage/tolerant-reads.js";
+import { announceTotal } from "./read/verify-entries.js";
 
 /** What repairing needs. */
 export interface RepairOptions extends Op {

@@ -11,8 +11,8 @@ import {
   type Reference,
 } from "../oci/index.js";
 import type { EventListener, ImageSource, Op, RepositoryLister } from "../ports/index.js";
-import { readTags } from "./read-tags.js";
-import { runAll } from "./run-all.js";
+import { readTags } from "./collect/read-tags.js";
+import { runAll } from "./concurrency/run-all.js";
 
 /** What {@link takeInventory} needs. */
 export interface InventoryOptions extends Op {

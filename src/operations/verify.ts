@@ -1,18 +1,13 @@
-import { availableParallelism } from "node:os";
-import type { BundleIdentity, BundleImage, PlacedEntry } from "../bundle/format/index.js";
-import { SealiftError } from "../errors/index.js";
-import { type Digest, digestAlgorithm } from "../oci/index.js";
+import type { BundleIdentity, BundleImage } from "../bundle/format/index.js";
+import type { Digest } from "../oci/index.js";
 import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
-import { assertDigest, BundleContent, isBlob } from "./bundle-content.js";
-import { verifyLayers } from "./deep-verify.js";
-import { assertDocuments, type WalkedImage } from "./documents.js";
-import { blobsInOrder } from "./entry-order.js";
-import { inParts } from "./in-parts.js";
-import { type DeltaSummary, summarizeDelta } from "./left-out.js";
-import { assertLayout, describeSignature, type OpenBundle, openBundle, type ReadableBundle } from "./open-bundle.js";
-import { graphsOf } from "./referrer-graph.js";
-import { runAll } from "./run-all.js";
+import { BundleContent } from "./read/bundle-content.js";
+import { verifyLayers } from "./read/deep-verify.js";
+import { type DeltaSummary, summarizeDelta } from "./delta/left-out.js";
+import { assertLayout, describeSignature, openBundle, type ReadableBundle } from "./read/open-bundle.js";
+import { announceTotal, unreadEntries, verifyEntries, withoutBlobs } from "./read/verify-entries.js";
+import { walkImages } from "./read/walk-images.js";
 
 /** What verifying needs. */
 export interface VerifyOptions extends Op {
@@ -77,86 +72,4 @@ export function verifyResult(
     delta: summarizeDelta(index, form),
     unpackedLayers,
   };
-}
-
-/**
- * Reads everything above the layers: every image must be whole, and the documents
- * for other readers must name these images, and nothing else may be there.
- *
- * @throws SealiftError as `BundleContent.walk` and `assertDocuments`; or the signal's reason.
- */
-export async function walkImages(
-  bundle: ReadableBundle,
-  content: BundleContent,
-  signal: AbortSignal | undefined,
-): Promise<readonly WalkedImage[]> {
-  const images: WalkedImage[] = [];
-  for (const image of bundle.index.images) {
-    signal?.throwIfAborted();
-    images.push(await content.walk(image));
-  }
-  assertDocuments(bundle, images);
-  assertNothingElse(bundle, images);
-  return images;
-}
-
-/**
- * Content that no image leads to has no business in a bundle: nobody would ever
- * look at it, but those who know. What is left out must have been needed, too.
- * And all is in its place, or whoever reads a pipe could not do without keeping layers.
- */
-function assertNothingElse({ index }: ReadableBundle, images: readonly WalkedImage[]): void {
-  const leftOut = new Set(index.delta?.leftOut.map(({ digest }) => digest));
-  const expected = blobsInOrder(images.flatMap(graphsOf), leftOut);
-  const needed = new Set(expected.map(({ digest }) => digest));
-  const blobs = index.entries.filter((entry) => isBlob({ entry }));
-  const other = blobs.find(({ digest }) => !needed.has(digest));
-  if (other !== undefined) throw strangeBundle("every entry to belong to an image", other.path);
-  const misplaced = blobs.find(({ digest }, at) => digest !== expected[at]?.digest);
-  if (misplaced !== undefined) throw strangeBundle("all entries in their order", `${misplaced.path} out of place`);
-}
-
-function strangeBundle(expected: string, came: string): SealiftError {
-  return new SealiftError("BUNDLE_INVALID", `expected ${expected}, got ${came}`, {
-    hint: "do not use this bundle: whoever signed it did not make it with Sealift",
-  });
-}
-
-/** All entries but the blobs with these digests: those were verified where they lie. */
-export function withoutBlobs(entries: readonly PlacedEntry[], digests: ReadonlySet<Digest>): readonly PlacedEntry[] {
-  return entries.filter((placed) => !isBlob(placed) || !digests.has(placed.entry.digest));
-}
-
-/** The entries that nobody has read, and so verified, yet. */
-export function unreadEntries(bundle: ReadableBundle, content: BundleContent): readonly PlacedEntry[] {
-  return withoutBlobs(bundle.layout.entries, content.verified);
-}
-
-/** Says how much is to come. */
-export function announceTotal(entries: readonly PlacedEntry[], onEvent: EventListener): void {
-  onEvent({ type: "total", bytes: entries.reduce((sum, { size }) => sum + size, 0), blobs: entries.length });
-}
-
-/**
- * Checks the digest of entries.
- *
- * @throws SealiftError `DIGEST_MISMATCH`, `BUNDLE_INVALID` (the file shrank), `MEDIUM_FAILED`.
- */
-export async function verifyEntries(
-  { source }: OpenBundle,
-  entries: readonly PlacedEntry[],
-  { onEvent, signal }: { readonly onEvent: EventListener; readonly signal?: AbortSignal },
-): Promise<void> {
-  const ordered = entries.toSorted((a, b) => b.size - a.size);
-  await runAll(ordered, availableParallelism(), signal, async ({ entry: { path, digest, size }, position }, inner) => {
-    onEvent({ type: "blob-started", digest, bytes: size });
-    const came = await source.digest(position, size, digestAlgorithm(digest), {
-      signal: inner,
-      onBytes: (bytes) => {
-        onEvent({ type: "blob-progress", digest, bytes });
-      },
-    });
-    await inParts(source, { position, size }, () => assertDigest(digest, came, path), { signal: inner });
-    onEvent({ type: "blob-finished", digest });
-  });
 }

@@ -25,6 +25,19 @@ const MAY_IMPORT = {
 // It joins all the rooms; nothing above it is its business.
 MAY_IMPORT.composition = Object.keys(MAY_IMPORT);
 const ROOMS = Object.keys(MAY_IMPORT);
+// The folders of src/operations, and those of the others that each may use. The verbs lie above all of them.
+const BELOW_READ = ["graph", "concurrency"];
+/** @type {Record<string, string[]>} */
+const WITHIN_OPERATIONS = {
+  graph: [],
+  concurrency: [],
+  read: BELOW_READ,
+  collect: BELOW_READ,
+  delta: [...BELOW_READ, "read", "collect"],
+  write: [...BELOW_READ, "read", "collect"],
+  damage: [...BELOW_READ, "read"],
+  send: [...BELOW_READ, "read", "delta"],
+};
 const ROOM_INDEX = "^src/([^/]+|bundle/format)/index\\.ts$";
 
 /**
@@ -47,6 +60,26 @@ module.exports = {
         `src/${room} may import only: ${mayImport.join(", ") || "nothing"}.`,
       ),
     ),
+    ...Object.entries(WITHIN_OPERATIONS).map(([folder, mayImport]) => ({
+      name: `operations-${folder}`,
+      comment: `src/operations/${folder} may use only these of its neighbours: ${mayImport.join(", ") || "none"}.`,
+      severity: "error",
+      from: { path: `^src/operations/${folder}/` },
+      to: {
+        path: "^src/operations/",
+        pathNot: [folder, ...mayImport].map((allowed) => `^src/operations/${allowed}/`),
+      },
+    })),
+    {
+      name: "operations-folder-unknown",
+      comment: "A folder that WITHIN_OPERATIONS does not know has no place: give it one.",
+      severity: "error",
+      from: {
+        path: "^src/operations/[^/]+/",
+        pathNot: Object.keys(WITHIN_OPERATIONS).map((folder) => `^src/operations/${folder}/`),
+      },
+      to: {},
+    },
     layer(
       "layer-bundle-format",
       "^src/bundle/format/",

@@ -5,7 +5,7 @@ import { SealiftError } from "../../src/errors/index.js";
 import type { Digest } from "../../src/oci/index.js";
 import { type DamageReport, findDamage } from "../../src/operations/find-damage.js";
 import { makePatch, type MakePatchResult } from "../../src/operations/make-patch.js";
-import { openBundle } from "../../src/operations/open-bundle.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { type QuickVerifyResult, quickVerifyBundle } from "../../src/operations/quick-verify.js";
 import { repairBundle } from "../../src/operations/repair.js";
 import type { RandomAccessSink, RandomAccessSource, RepairTarget } from "../../src/ports/index.js";

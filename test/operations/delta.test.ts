@@ -11,7 +11,7 @@ import {
 import { SealiftError } from "../../src/errors/index.js";
 import type { Digest } from "../../src/oci/index.js";
 import { importBundle } from "../../src/operations/import.js";
-import { openBundle } from "../../src/operations/open-bundle.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import type { OperationEvent } from "../../src/ports/index.js";
 import { RegistryClient } from "../../src/registry/index.js";
 import { readEntry } from "../support/entries.js";

@@ -4,7 +4,7 @@ import type { BundleIndex, BundleLayout } from "../../src/bundle/format/index.js
 import { diffFiles } from "../../src/composition/index.js";
 import type { Descriptor } from "../../src/oci/index.js";
 import { diffBundles } from "../../src/operations/diff.js";
-import { openBundle } from "../../src/operations/open-bundle.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { failureOf } from "../support/errors.js";
 import { type SampleImage, type SampleLayer, sampleImage, sampleIndex, sampleLayer } from "../support/images.js";
 import { makeKeys } from "../support/keys.js";

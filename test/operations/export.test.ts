@@ -4,7 +4,7 @@ import { blobPath } from "../../src/bundle/format/index.js";
 import { inspectFile, verifyFile } from "../../src/composition/index.js";
 import { SealiftError } from "../../src/errors/index.js";
 import { MEDIA_TYPE, parseManifest, parsePlatform } from "../../src/oci/index.js";
-import { documentWarnings } from "../../src/operations/documents.js";
+import { documentWarnings } from "../../src/operations/read/documents.js";
 import type { OperationEvent } from "../../src/ports/index.js";
 import { readEntry } from "../support/entries.js";
 import { failureOf } from "../support/errors.js";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type BundleIndex, type BundleLayout, filesOf } from "../../src/bundle/format/index.js";
 import { digestOf, MEDIA_TYPE } from "../../src/oci/index.js";
-import { openBundle } from "../../src/operations/open-bundle.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { RegistryClient } from "../../src/registry/index.js";
 import { encodeHeader } from "../../src/tar/index.js";
 import { readEntry } from "../support/entries.js";

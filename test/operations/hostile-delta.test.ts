@@ -8,7 +8,7 @@ import {
   entriesOf,
 } from "../../src/bundle/format/index.js";
 import { type Digest, digestOf } from "../../src/oci/index.js";
-import { openBundle } from "../../src/operations/open-bundle.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { RegistryClient } from "../../src/registry/index.js";
 import { failureOf } from "../support/errors.js";
 import { noiseLayer, sampleImage } from "../support/images.js";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DamageRequest, encodePatchIndex, headerOf, loadXxh64, planPatch } from "../../src/bundle/format/index.js";
 import { digestOf } from "../../src/oci/index.js";
-import { openBundle } from "../../src/operations/open-bundle.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { failureOf } from "../support/errors.js";
 import { MemorySource } from "../support/memory-source.js";
 import { DamagedCopy, DamageStage } from "./damage-stage.js";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type BundleIndex, type BundleLayout, type BundleReferrer, blobPath } from "../../src/bundle/format/index.js";
 import { digestOf } from "../../src/oci/index.js";
-import { openBundle } from "../../src/operations/open-bundle.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { failureOf } from "../support/errors.js";
 import { type SampleImage, sampleImage, sampleLayer } from "../support/images.js";
 import { MemorySource } from "../support/memory-source.js";

@@ -5,7 +5,7 @@ import { FileSink } from "../../src/bundle/index.js";
 import { SealiftError } from "../../src/errors/index.js";
 import type { Descriptor } from "../../src/oci/index.js";
 import { type MergeOptions, mergeBundles } from "../../src/operations/merge.js";
-import { type OpenBundle, openBundle } from "../../src/operations/open-bundle.js";
+import { type OpenBundle, openBundle } from "../../src/operations/read/open-bundle.js";
 import { verifyBundle } from "../../src/operations/verify.js";
 import type { OperationEvent, RandomAccessSink, RandomAccessSource } from "../../src/ports/index.js";
 import { failureOf } from "../support/errors.js";

@@ -4,7 +4,7 @@ import { failureOf } from "../support/errors.js";
 import { MemorySource } from "../support/memory-source.js";
 import { DamagedCopy, DamageStage } from "./damage-stage.js";
 import { reassemble } from "./reassemble.js";
-import { openBundle } from "../../src/operations/open-bundle.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 
 let stage: DamageStage;
 

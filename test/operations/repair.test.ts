@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DamageRequest } from "../../src/bundle/format/index.js";
-import { openBundle } from "../../src/operations/open-bundle.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { failureOf } from "../support/errors.js";
 import { sampleImage, sampleLayer } from "../support/images.js";
 import { MemorySource } from "../support/memory-source.js";

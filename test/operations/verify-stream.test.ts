@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BundleLayout, filesOf } from "../../src/bundle/format/index.js";
 import { inspectFile, verifyFile } from "../../src/composition/index.js";
 import { digestOf, MEDIA_TYPE } from "../../src/oci/index.js";
-import { openBundle } from "../../src/operations/open-bundle.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { failureOf } from "../support/errors.js";
 import { describe as describeBytes, noiseLayer, sampleImage, sampleLayer, sampleManifest } from "../support/images.js";
 import { MemorySource } from "../support/memory-source.js";

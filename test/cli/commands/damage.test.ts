@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { BundleLayout } from "../../../src/bundle/format/index.js";
 import { digestOf } from "../../../src/oci/index.js";
-import { openBundle } from "../../../src/operations/open-bundle.js";
+import { openBundle } from "../../../src/operations/read/open-bundle.js";
 import { makeKeys } from "../../support/keys.js";
 import { MemorySource } from "../../support/memory-source.js";
 import { type FakeHost } from "../fake-host.js";

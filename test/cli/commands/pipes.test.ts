@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Digest } from "../../../src/oci/index.js";
-import { openBundle } from "../../../src/operations/open-bundle.js";
+import { openBundle } from "../../../src/operations/read/open-bundle.js";
 import { noiseLayer, sampleImage } from "../../support/images.js";
 import { MemorySource } from "../../support/memory-source.js";
 import { pipeOf } from "../../support/pipe.js";
