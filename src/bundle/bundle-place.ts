@@ -1,13 +1,13 @@
 import { dirname } from "node:path";
 import { isSealiftError } from "../errors/index.js";
 import type { RandomAccessSource } from "../ports/index.js";
-import { FileSink } from "./file-sink.js";
+import { FileSink } from "./sinks/file-sink.js";
 import { FileSource } from "./file-source.js";
-import { type FileSystem, fileSystemOf } from "./file-system.js";
+import { type FileSystem, fileSystemOf } from "./sinks/file-system.js";
 import { openRandomMedium } from "./open-medium.js";
-import { findReplacedVolumes, finishRenames, type ReplacedVolumes } from "./replaced-volumes.js";
-import { type Stamp, stampOfReplaced } from "./stamp.js";
-import { createVolumeSink } from "./volume-sink.js";
+import { findReplacedVolumes, finishRenames, type ReplacedVolumes } from "./sinks/replaced-volumes.js";
+import { type Stamp, stampOfReplaced } from "./sinks/stamp.js";
+import { createVolumeSink } from "./sinks/volume-sink.js";
 import type { VolumesFile } from "./volumes-file.js";
 
 /** The parts that a bundle was cut into, as its volumes file has them. */

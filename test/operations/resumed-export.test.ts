@@ -1,6 +1,6 @@
 import { open, readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { PartialFile } from "../../src/bundle/partial-file.js";
+import { PartialFile } from "../../src/bundle/sinks/partial-file.js";
 import { type ExportToFileOptions, exportToFile, inspectFile, verifyFile } from "../../src/composition/index.js";
 import { SealiftError } from "../../src/errors/index.js";
 import type { Digest } from "../../src/oci/index.js";

@@ -1,13 +1,13 @@
 import { link, lstat, open, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { FileSink } from "../../src/bundle/index.js";
-import { PartialFile } from "../../src/bundle/partial-file.js";
-import { stampOfReplaced } from "../../src/bundle/stamp.js";
-import { type Digest, digestOf } from "../../src/oci/index.js";
-import type { JournaledBlob } from "../../src/ports/index.js";
-import { failureOf } from "../support/errors.js";
-import { TempFolder } from "../support/temp-folder.js";
+import { FileSink } from "../../../src/bundle/index.js";
+import { PartialFile } from "../../../src/bundle/sinks/partial-file.js";
+import { stampOfReplaced } from "../../../src/bundle/sinks/stamp.js";
+import { type Digest, digestOf } from "../../../src/oci/index.js";
+import type { JournaledBlob } from "../../../src/ports/index.js";
+import { failureOf } from "../../support/errors.js";
+import { TempFolder } from "../../support/temp-folder.js";
 
 const [ONE, TWO, THREE] = ["one", "two", "three"].map((text) => digestOf(Buffer.from(text))) as [
   Digest,

@@ -1,8 +1,8 @@
 import { readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { isSealiftError, quote, SealiftError } from "../errors/index.js";
-import { mediumError, readSmallFileIfThere } from "../io/index.js";
-import { MediumFile } from "./medium-file.js";
+import { isSealiftError, quote, SealiftError } from "../../errors/index.js";
+import { mediumError, readSmallFileIfThere } from "../../io/index.js";
+import { MediumFile } from "../medium-file.js";
 import { PartialFile, partialPathOf } from "./partial-file.js";
 import { type Stamp, sameStamp, stampOfReplaced } from "./stamp.js";
 import {
@@ -15,7 +15,7 @@ import {
   type VolumePart,
   type VolumesFile,
   volumesFileName,
-} from "./volumes-file.js";
+} from "../volumes-file.js";
 
 /** What lies where a set of volumes is to be written: nothing, or all there is of an earlier set. */
 export interface ReplacedVolumes {

@@ -1,4 +1,4 @@
-import type { Leftover } from "../ports/index.js";
+import type { Leftover } from "../../ports/index.js";
 import { Journal, type JournalContent } from "./journal.js";
 import type { PartialBundle, PartialBundleMaker } from "./partial-bundle.js";
 

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, symlink, truncate, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { nameRange, readBack, UncachedFile } from "../../src/bundle/read-back.js";
-import type { ReadBack, ReadBackOrigin } from "../../src/ports/index.js";
-import { failureOf } from "../support/errors.js";
-import { TempFolder } from "../support/temp-folder.js";
+import { nameRange, readBack, UncachedFile } from "../../../src/bundle/sinks/read-back.js";
+import type { ReadBack, ReadBackOrigin } from "../../../src/ports/index.js";
+import { failureOf } from "../../support/errors.js";
+import { TempFolder } from "../../support/temp-folder.js";
 
 const CHUNK = 4 * 1024 * 1024;
 

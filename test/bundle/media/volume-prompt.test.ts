@@ -1,12 +1,12 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openMedium, type SequentialMedium } from "../../src/bundle/index.js";
-import { SealiftError } from "../../src/errors/index.js";
-import { failureOf } from "../support/errors.js";
-import { cutInto, likeBundle, setOf, writeFiles } from "../support/media.js";
-import { TempFolder } from "../support/temp-folder.js";
-import { makeZip } from "../support/zip.js";
+import { openMedium, type SequentialMedium } from "../../../src/bundle/index.js";
+import { SealiftError } from "../../../src/errors/index.js";
+import { failureOf } from "../../support/errors.js";
+import { cutInto, likeBundle, setOf, writeFiles } from "../../support/media.js";
+import { TempFolder } from "../../support/temp-folder.js";
+import { makeZip } from "../../support/zip.js";
 
 const KIB = 1024;
 const bytes = likeBundle(2500 * KIB);

@@ -1,8 +1,8 @@
 import { constants, type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { quote, SealiftError } from "../errors/index.js";
-import { errnoOf, mediumError } from "../io/index.js";
-import type { PlacedSource, RepairTarget } from "../ports/index.js";
+import { quote, SealiftError } from "../../errors/index.js";
+import { errnoOf, mediumError } from "../../io/index.js";
+import type { PlacedSource, RepairTarget } from "../../ports/index.js";
 import { syncFolderAt } from "./sync-folder.js";
 
 /** Overwrites a bundle, or its parts, where they lie. */

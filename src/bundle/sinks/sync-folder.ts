@@ -1,5 +1,5 @@
 import { constants, type FileHandle, open } from "node:fs/promises";
-import { errnoOf } from "../io/index.js";
+import { errnoOf } from "../../io/index.js";
 
 // A rename is durable once its folder is synced (fsync(2)). Where that is not
 // possible, there is nothing better to do: folders that this user may write and

@@ -14,15 +14,15 @@ import {
 } from "node:fs/promises";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { BundlePlace } from "../../src/bundle/index.js";
-import { ANY_FILE_SYSTEM, type FileSystem, MAX_FAT_FILE_SIZE } from "../../src/bundle/file-system.js";
-import type { FileSink } from "../../src/bundle/file-sink.js";
-import { findReplacedVolumes, finishRenames } from "../../src/bundle/replaced-volumes.js";
-import { createVolumeSink } from "../../src/bundle/volume-sink.js";
-import { parseVolumesFile } from "../../src/bundle/volumes-file.js";
-import { digestOf } from "../../src/oci/index.js";
-import { failureOf } from "../support/errors.js";
-import { TempFolder } from "../support/temp-folder.js";
+import { BundlePlace } from "../../../src/bundle/index.js";
+import { ANY_FILE_SYSTEM, type FileSystem, MAX_FAT_FILE_SIZE } from "../../../src/bundle/sinks/file-system.js";
+import type { FileSink } from "../../../src/bundle/sinks/file-sink.js";
+import { findReplacedVolumes, finishRenames } from "../../../src/bundle/sinks/replaced-volumes.js";
+import { createVolumeSink } from "../../../src/bundle/sinks/volume-sink.js";
+import { parseVolumesFile } from "../../../src/bundle/volumes-file.js";
+import { digestOf } from "../../../src/oci/index.js";
+import { failureOf } from "../../support/errors.js";
+import { TempFolder } from "../../support/temp-folder.js";
 
 const FAT: FileSystem = { name: "FAT32", order: "in-order", maxFileSize: MAX_FAT_FILE_SIZE };
 

@@ -1,8 +1,8 @@
 import { PassThrough, Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { StreamSink } from "../../src/bundle/index.js";
-import { failureOf } from "../support/errors.js";
+import { StreamSink } from "../../../src/bundle/index.js";
+import { failureOf } from "../../support/errors.js";
 
 test("what is written comes out, in order, and the pipe stays open", async () => {
   const pipe = new PassThrough();

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
-import { isSealiftError, SealiftError } from "../errors/index.js";
-import type { Digest } from "../oci/index.js";
-import type { CommitOp, JournaledBlob, Leftover, RandomAccessSink, ResumableSink } from "../ports/index.js";
+import { isSealiftError, SealiftError } from "../../errors/index.js";
+import type { Digest } from "../../oci/index.js";
+import type { CommitOp, JournaledBlob, Leftover, RandomAccessSink, ResumableSink } from "../../ports/index.js";
 import { ANY_FILE_SYSTEM, assertFileSize, type FileSystem } from "./file-system.js";
 import { Journal } from "./journal.js";
 import { findLeft, journalPathOf, type LeftFile } from "./left-file.js";

@@ -1,5 +1,5 @@
-import type { Digest } from "../oci/index.js";
-import type { CommitOp } from "../ports/index.js";
+import type { Digest } from "../../oci/index.js";
+import type { CommitOp } from "../../ports/index.js";
 
 /**
  * A bundle that is not whole yet and does not have its name: one file, or

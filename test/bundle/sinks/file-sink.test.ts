@@ -1,8 +1,8 @@
 import { type FileHandle, lstat, mkdir, open, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { FileSink, stampOfReplaced } from "../../src/bundle/index.js";
-import { failureOf } from "../support/errors.js";
-import { TempFolder } from "../support/temp-folder.js";
+import { FileSink, stampOfReplaced } from "../../../src/bundle/index.js";
+import { failureOf } from "../../support/errors.js";
+import { TempFolder } from "../../support/temp-folder.js";
 
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: from the system`), { code, syscall: "write" });

@@ -1,9 +1,9 @@
 import { constants, type StatsFs } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { quote, SealiftError } from "../errors/index.js";
-import { mediumError } from "../io/index.js";
-import type { RandomAccessSink } from "../ports/index.js";
+import { quote, SealiftError } from "../../errors/index.js";
+import { mediumError } from "../../io/index.js";
+import type { RandomAccessSink } from "../../ports/index.js";
 
 /** What statfs(2) tells of the file system that a path is on. */
 export type Statfs = (path: string) => Promise<Pick<StatsFs, "type">>;

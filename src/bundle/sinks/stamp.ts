@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { lstat } from "node:fs/promises";
-import { quote, SealiftError } from "../errors/index.js";
-import { errnoOf } from "../io/index.js";
+import { quote, SealiftError } from "../../errors/index.js";
+import { errnoOf } from "../../io/index.js";
 
 /** What tells a file from another one, and from itself after a change. */
 export type Stamp = Pick<Stats, "dev" | "ino" | "size" | "mtimeMs">;

@@ -1,7 +1,7 @@
 import { constants, type FileHandle, open } from "node:fs/promises";
-import { quote, SealiftError } from "../errors/index.js";
-import { errnoOf, mediumError } from "../io/index.js";
-import type { CommitOp, ReadBack } from "../ports/index.js";
+import { quote, SealiftError } from "../../errors/index.js";
+import { errnoOf, mediumError } from "../../io/index.js";
+import type { CommitOp, ReadBack } from "../../ports/index.js";
 
 // Large enough that a stick reads at its full speed although nothing is read
 // ahead; there are two such buffers, one of which is filled while the other is used.

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { assertFileSize, assertWritable, fileSystemOf } from "../../src/bundle/file-system.js";
-import { failureOf } from "../support/errors.js";
-import { TempFolder } from "../support/temp-folder.js";
+import { assertFileSize, assertWritable, fileSystemOf } from "../../../src/bundle/sinks/file-system.js";
+import { failureOf } from "../../support/errors.js";
+import { TempFolder } from "../../support/temp-folder.js";
 
 const of = (type: number) => fileSystemOf("/media/stick", () => Promise.resolve({ type }));
 

@@ -1,12 +1,12 @@
 import { mkdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { InPlaceWriter } from "../../src/bundle/in-place-writer.js";
-import { openRandomMedium } from "../../src/bundle/open-medium.js";
-import { failureOf } from "../support/errors.js";
-import { cutInto, likeBundle, setOf, writeFiles } from "../support/media.js";
-import { TempFolder } from "../support/temp-folder.js";
-import { makeZip } from "../support/zip.js";
+import { InPlaceWriter } from "../../../src/bundle/sinks/in-place-writer.js";
+import { openRandomMedium } from "../../../src/bundle/open-medium.js";
+import { failureOf } from "../../support/errors.js";
+import { cutInto, likeBundle, setOf, writeFiles } from "../../support/media.js";
+import { TempFolder } from "../../support/temp-folder.js";
+import { makeZip } from "../../support/zip.js";
 
 const bytes = likeBundle(10_000);
 

@@ -1,7 +1,7 @@
 import { constants, type FileHandle, open, rename, rm } from "node:fs/promises";
 import * as z from "zod";
-import { type Digest, digestSchema, sizeSchema } from "../oci/index.js";
-import type { JournaledBlob } from "../ports/index.js";
+import { type Digest, digestSchema, sizeSchema } from "../../oci/index.js";
+import type { JournaledBlob } from "../../ports/index.js";
 import { lstatOf } from "./stamp.js";
 
 // A line takes some 150 bytes: this is room for 400,000, and bounds what

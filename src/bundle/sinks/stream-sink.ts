@@ -1,7 +1,7 @@
 import { finished, type Writable } from "node:stream";
-import { isSealiftError, SealiftError } from "../errors/index.js";
-import { errnoOf, mediumError } from "../io/index.js";
-import type { Op, RandomAccessSink } from "../ports/index.js";
+import { isSealiftError, SealiftError } from "../../errors/index.js";
+import { errnoOf, mediumError } from "../../io/index.js";
+import type { Op, RandomAccessSink } from "../../ports/index.js";
 
 // What a write fails with when nobody reads the other end any more (pipe(7), and Node's own).
 const READER_GONE = ["EPIPE", "ECONNRESET", "ERR_STREAM_DESTROYED", "ERR_STREAM_WRITE_AFTER_END"];

@@ -1,8 +1,8 @@
 import { constants, type FileHandle, open, rename, rm, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { quote, SealiftError } from "../errors/index.js";
-import { errnoOf, mediumError } from "../io/index.js";
-import type { CommitOp } from "../ports/index.js";
+import { quote, SealiftError } from "../../errors/index.js";
+import { errnoOf, mediumError } from "../../io/index.js";
+import type { CommitOp } from "../../ports/index.js";
 import type { PartialBundle } from "./partial-bundle.js";
 import { readBack } from "./read-back.js";
 import { lstatOf, type Stamp, sameStamp } from "./stamp.js";

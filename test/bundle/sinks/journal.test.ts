@@ -1,9 +1,9 @@
 import { link, lstat, mkdir, readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { Journal, type JournalContent } from "../../src/bundle/journal.js";
-import { digestOf } from "../../src/oci/index.js";
-import { TempFolder } from "../support/temp-folder.js";
+import { Journal, type JournalContent } from "../../../src/bundle/sinks/journal.js";
+import { digestOf } from "../../../src/oci/index.js";
+import { TempFolder } from "../../support/temp-folder.js";
 
 const INDEX = digestOf(Buffer.from("index"));
 const [A, B] = [digestOf(Buffer.from("a")), digestOf(Buffer.from("b"))];

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { slicesOf } from "../../src/bundle/volume-cut.js";
+import { slicesOf } from "../../../src/bundle/sinks/volume-cut.js";
 
 const SIZE = fc.integer({ min: 1, max: 40 });
 

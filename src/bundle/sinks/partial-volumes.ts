@@ -1,8 +1,8 @@
 import { statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { mediumError } from "../io/index.js";
-import type { Digest } from "../oci/index.js";
-import type { CommitOp } from "../ports/index.js";
+import { mediumError } from "../../io/index.js";
+import type { Digest } from "../../oci/index.js";
+import type { CommitOp } from "../../ports/index.js";
 import type { FileSystem } from "./file-system.js";
 import type { PartialBundle } from "./partial-bundle.js";
 import { PartSums, sumParts } from "./part-sums.js";
@@ -20,7 +20,7 @@ import {
   type VolumePart,
   type VolumesFile,
   volumesFileName,
-} from "./volumes-file.js";
+} from "../volumes-file.js";
 
 // What the volumes file and the sums take for each part: at most three times its
 // name, and four sums in hexadecimal.

@@ -1,8 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
-import { quote, SealiftError } from "../errors/index.js";
-import { mediumError } from "../io/index.js";
-import type { CommitOp } from "../ports/index.js";
-import { HashPool } from "./hash-pool.js";
+import { quote, SealiftError } from "../../errors/index.js";
+import { mediumError } from "../../io/index.js";
+import type { CommitOp } from "../../ports/index.js";
+import { HashPool } from "../hash-pool.js";
 import { readBack, type WrittenFile } from "./read-back.js";
 
 /** The SHA-256 of the parts of a bundle, of which the bytes of each come from first to last, or are read once more. */
