@@ -3,8 +3,16 @@
  *
  * @packageDocumentation
  */
-export type { Delta, DeltaBase, LeftOutBlob } from "./bundle/format/index.js";
-export type { BundleIdentity, BundleImage, BundleIndex, BundleReferrer, Omission } from "./bundle/format/index.js";
+export type {
+  BundleIdentity,
+  BundleImage,
+  BundleIndex,
+  BundleReferrer,
+  Delta,
+  DeltaBase,
+  LeftOutBlob,
+  Omission,
+} from "./bundle/format/index.js";
 export { parseVolumeSize, type VolumePart, type Volumes } from "./bundle/index.js";
 export {
   type BundlePaths,
@@ -63,11 +71,11 @@ export type {
   BlobTally,
   ChangedImage,
   Changes,
+  ComparedBundle,
+  ComparedImage,
   DamagedBytes,
   DamagedPlace,
   DamageReport,
-  ComparedBundle,
-  ComparedImage,
   DeltaSummary,
   DiffResult,
   ExportResult,
@@ -75,12 +83,12 @@ export type {
   Finding,
   ImageFailure,
   ImportedImage,
-  InventoryFailure,
   ImportResult,
   InspectResult,
+  InventoryFailure,
   MakePatchResult,
-  QuickVerifyResult,
   MergeResult,
+  QuickVerifyResult,
   TagsResult,
   TakenBlobs,
   VerifyResult,
@@ -88,8 +96,8 @@ export type {
 export type { EventListener, OperationEvent, SignatureVerifier, Signer } from "./ports/index.js";
 export type {
   CredentialLookup,
-  Credentials,
   CredentialSources,
+  Credentials,
   LoginPlace,
   PullQuota,
   QuotaPolicy,

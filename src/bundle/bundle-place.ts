@@ -1,10 +1,10 @@
 import { dirname } from "node:path";
 import { isSealiftError } from "../errors/index.js";
 import type { RandomAccessSource } from "../ports/index.js";
-import { FileSink } from "./sinks/file-sink.js";
 import { FileSource } from "./file-source.js";
-import { type FileSystem, fileSystemOf } from "./sinks/file-system.js";
 import { openRandomMedium } from "./open-medium.js";
+import { FileSink } from "./sinks/file-sink.js";
+import { type FileSystem, fileSystemOf } from "./sinks/file-system.js";
 import { findReplacedVolumes, finishRenames, type ReplacedVolumes } from "./sinks/replaced-volumes.js";
 import { type Stamp, stampOfReplaced } from "./sinks/stamp.js";
 import { createVolumeSink } from "./sinks/volume-sink.js";

@@ -2,8 +2,8 @@ import { basename, dirname, join } from "node:path";
 import type { Options } from "yargs";
 import { SealiftError } from "../errors/index.js";
 import type { ExportToFileResult, WrittenBundle } from "../index.js";
-import { exactBytes } from "./render/units.js";
 import { shellWord } from "./render/shell-word.js";
+import { exactBytes } from "./render/units.js";
 import type { Session } from "./session.js";
 
 /** How a bundle is put on its medium. */

@@ -1,7 +1,6 @@
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { SealiftError } from "../errors/index.js";
-import { escapeControls } from "../errors/index.js";
+import { escapeControls, SealiftError } from "../errors/index.js";
 import type { Session } from "./session.js";
 
 /** What is asked on the terminal. */

@@ -1,7 +1,7 @@
 import {
   type Medium,
-  openMedium,
   type OpenMediumOptions,
+  openMedium,
   openRandomMedium,
   type RandomMedium,
 } from "../bundle/index.js";

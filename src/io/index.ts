@@ -1,6 +1,6 @@
-export { acquireLock } from "./lock.js";
 export { blobDigestError, blobSizeError } from "./blob-errors.js";
 export { type BlobHash, HashThread } from "./hash-thread.js";
+export { acquireLock } from "./lock.js";
 export { errnoOf, mediumError } from "./medium-error.js";
 export { readSmallFile, readSmallFileIfThere } from "./read-file.js";
 export { replaceFile } from "./replace-file.js";

@@ -34,7 +34,6 @@ export {
   MANIFEST_MEDIA_TYPES,
   MEDIA_TYPE,
 } from "./media-types.js";
-export { attachmentTags, parseReferrer, type ReferrerStatement, referrersTag } from "./referrer.js";
 export { formatPlatform, isUnknownPlatform, type Platform, parsePlatform, platformMatches } from "./platform.js";
 export {
   formatReference,
@@ -46,3 +45,4 @@ export {
   parseReference,
   type Reference,
 } from "./reference.js";
+export { attachmentTags, parseReferrer, type ReferrerStatement, referrersTag } from "./referrer.js";

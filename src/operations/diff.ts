@@ -9,11 +9,11 @@ import { SealiftError } from "../errors/index.js";
 import type { Digest } from "../oci/index.js";
 import type { Op } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
+import { graphsOf } from "./graph/referrer-graph.js";
 import { BundleContent } from "./read/bundle-content.js";
 import type { WalkedImage } from "./read/documents.js";
 import type { OpenBundle } from "./read/open-bundle.js";
 import { type NamedSource, openNamed } from "./read/open-named.js";
-import { graphsOf } from "./graph/referrer-graph.js";
 
 /** What a comparison needs. */
 export interface DiffOptions extends Op {

@@ -9,18 +9,18 @@ import {
 import { SealiftError } from "../errors/index.js";
 import { type Digest, digestOf } from "../oci/index.js";
 import type { RandomAccessSink, SignatureVerifier, Signer } from "../ports/index.js";
-import { draftBundle } from "./write/bundle-draft.js";
 import { type CollectOptions, collectImages } from "./collect/collect-images.js";
-import { commitBundle, type FinishOptions, type ReadBackFrom } from "./write/commit-bundle.js";
-import { documentWarnings } from "./read/documents.js";
 import type { ImageFailure } from "./collect/expand-images.js";
-import { fillBundle } from "./write/fill-bundle.js";
 import type { HeldBlobs } from "./delta/held-blobs.js";
 import { type DeltaSummary, summarizeDelta } from "./delta/left-out.js";
+import { leaveOut } from "./delta/plan-delta.js";
+import { documentWarnings } from "./read/documents.js";
+import { preambleOf } from "./read/preamble.js";
+import { draftBundle } from "./write/bundle-draft.js";
+import { commitBundle, type FinishOptions, type ReadBackFrom } from "./write/commit-bundle.js";
+import { fillBundle } from "./write/fill-bundle.js";
 import { findSameIndex, readLeftovers, type SignedIndex } from "./write/leftovers.js";
 import type { FindLocalBlob } from "./write/local-blobs.js";
-import { leaveOut } from "./delta/plan-delta.js";
-import { preambleOf } from "./read/preamble.js";
 
 /** What an export needs. */
 export interface ExportOptions extends CollectOptions, FinishOptions {

@@ -13,17 +13,17 @@ import type { SealiftError } from "../errors/index.js";
 import { type Digest, digestAlgorithm, digestOf } from "../oci/index.js";
 import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
-import { assertDigest, BundleContent } from "./read/bundle-content.js";
+import { runAll } from "./concurrency/run-all.js";
 import { checkPieces } from "./damage/check-pieces.js";
 import { ChunkTable } from "./damage/chunk-table.js";
 import { type DamagedBytes, describeDamage, Findings } from "./damage/damage.js";
-import { describeSignature, type OpenBundle } from "./read/open-bundle.js";
 import { openDamaged } from "./damage/open-damaged.js";
-import { runAll } from "./concurrency/run-all.js";
 import { TolerantReads } from "./damage/tolerant-reads.js";
-import { type VerifyResult, verifyResult } from "./verify.js";
+import { assertDigest, BundleContent } from "./read/bundle-content.js";
+import { describeSignature, type OpenBundle } from "./read/open-bundle.js";
 import { announceTotal } from "./read/verify-entries.js";
 import { walkImages } from "./read/walk-images.js";
+import { type VerifyResult, verifyResult } from "./verify.js";
 
 /** What looking for damage needs. */
 export interface FindDamageOptions extends Op {

@@ -3,21 +3,21 @@ import { SealiftError } from "../errors/index.js";
 import type { Digest } from "../oci/index.js";
 import type { SequentialSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
-import { addCounts, type BlobCounts, noBlobs } from "./send/blob-counts.js";
+import { runAsTheyCome, type Task } from "./concurrency/run-as-they-come.js";
+import { completeImages, type ImportResult, importResult, type SendOptions } from "./import.js";
 import { BundleContent } from "./read/bundle-content.js";
 import { BundlePass } from "./read/bundle-pass.js";
+import { describeSignature } from "./read/open-bundle.js";
+import type { PassingEntry } from "./read/passing-entry.js";
+import { announceTotal } from "./read/verify-entries.js";
+import { walkImages } from "./read/walk-images.js";
+import { addCounts, type BlobCounts, noBlobs } from "./send/blob-counts.js";
 import { routeImages } from "./send/destination.js";
-import { findLeftOut, type FoundBlob } from "./send/find-left-out.js";
-import { completeImages, type ImportResult, importResult, type SendOptions } from "./import.js";
+import { type FoundBlob, findLeftOut } from "./send/find-left-out.js";
 import { groupBlobs, surveyBlobs } from "./send/import-blobs.js";
 import { storeLeftOut, surveyLeftOut } from "./send/import-left-out.js";
 import { type ImportTarget, openTargets, routeGraphs } from "./send/import-target.js";
-import { describeSignature } from "./read/open-bundle.js";
-import type { PassingEntry } from "./read/passing-entry.js";
-import { runAsTheyCome, type Task } from "./concurrency/run-as-they-come.js";
 import { type BlobBytes, storeBlob, type WantedBlob } from "./send/store-blob.js";
-import { announceTotal } from "./read/verify-entries.js";
-import { walkImages } from "./read/walk-images.js";
 
 /** What importing a bundle needs that comes through a pipe. */
 export interface ImportStreamOptions extends SendOptions {

@@ -3,16 +3,9 @@ import type { SealiftError } from "../errors/index.js";
 import { type Digest, formatReference, type Reference } from "../oci/index.js";
 import type { EventListener, ImageDestination, Op, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
-import { addCounts, type BlobCounts } from "./send/blob-counts.js";
-import { BundleContent } from "./read/bundle-content.js";
-import { type DestinationRoot, routeImages } from "./send/destination.js";
-import { findLeftOut, type FoundBlob } from "./send/find-left-out.js";
-import { storeBlobs, surveyBlobs } from "./send/import-blobs.js";
-import { storeLeftOut, surveyLeftOut } from "./send/import-left-out.js";
-import { storeManifests, tagRoot } from "./send/import-manifests.js";
-import { storeReferrers, tagReferrers } from "./send/import-referrers.js";
-import { ImportTarget, openTargets, routeGraphs } from "./send/import-target.js";
+import { runAll } from "./concurrency/run-all.js";
 import { type DeltaSummary, summarizeDelta } from "./delta/left-out.js";
+import { BundleContent } from "./read/bundle-content.js";
 import {
   assertLayout,
   describeSignature,
@@ -20,9 +13,16 @@ import {
   openBundle,
   type ReadableBundle,
 } from "./read/open-bundle.js";
-import { runAll } from "./concurrency/run-all.js";
 import { announceTotal, unreadEntries, verifyEntries, withoutBlobs } from "./read/verify-entries.js";
 import { walkImages } from "./read/walk-images.js";
+import { addCounts, type BlobCounts } from "./send/blob-counts.js";
+import { type DestinationRoot, routeImages } from "./send/destination.js";
+import { type FoundBlob, findLeftOut } from "./send/find-left-out.js";
+import { storeBlobs, surveyBlobs } from "./send/import-blobs.js";
+import { storeLeftOut, surveyLeftOut } from "./send/import-left-out.js";
+import { storeManifests, tagRoot } from "./send/import-manifests.js";
+import { storeReferrers, tagReferrers } from "./send/import-referrers.js";
+import { ImportTarget, openTargets, routeGraphs } from "./send/import-target.js";
 
 /** What sending needs. */
 export interface SendOptions extends Op {

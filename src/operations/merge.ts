@@ -4,19 +4,19 @@ import { HashThread } from "../io/index.js";
 import { type Digest, digestOf } from "../oci/index.js";
 import type { RandomAccessSink } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
-import type { PendingBlob } from "./write/blob-slot.js";
+import { describeBase } from "./delta/left-out.js";
+import { graphsOf } from "./graph/referrer-graph.js";
 import { BundleBlobs, type TakenBlobs } from "./read/bundle-blobs.js";
 import { absentEntries, assertDigest, BundleContent } from "./read/bundle-content.js";
-import { commitBundle, type FinishOptions, type ReadBackFrom } from "./write/commit-bundle.js";
 import { encodeDocuments, type WalkedImage } from "./read/documents.js";
-import { fillBundle } from "./write/fill-bundle.js";
-import { describeBase } from "./delta/left-out.js";
-import { readLeftovers } from "./write/leftovers.js";
 import { assertLayout, describeSignature, type OpenBundle } from "./read/open-bundle.js";
 import { type NamedBundle, type NamedSource, openNamed } from "./read/open-named.js";
 import { type Preamble, preambleOf } from "./read/preamble.js";
-import { graphsOf } from "./graph/referrer-graph.js";
 import { walkImages } from "./read/walk-images.js";
+import type { PendingBlob } from "./write/blob-slot.js";
+import { commitBundle, type FinishOptions, type ReadBackFrom } from "./write/commit-bundle.js";
+import { fillBundle } from "./write/fill-bundle.js";
+import { readLeftovers } from "./write/leftovers.js";
 
 /** What a merge needs. */
 export interface MergeOptions extends FinishOptions {

@@ -2,12 +2,12 @@ import type { BundleIdentity, BundleImage } from "../bundle/format/index.js";
 import type { Digest } from "../oci/index.js";
 import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
-import { BundleContent } from "./read/bundle-content.js";
 import { checkPieces } from "./damage/check-pieces.js";
 import { ChunkTable } from "./damage/chunk-table.js";
 import { type DamagedBytes, describeDamage, Findings } from "./damage/damage.js";
-import { describeSignature, openBundle } from "./read/open-bundle.js";
 import { TolerantReads } from "./damage/tolerant-reads.js";
+import { BundleContent } from "./read/bundle-content.js";
+import { describeSignature, openBundle } from "./read/open-bundle.js";
 import { announceTotal } from "./read/verify-entries.js";
 import { walkImages } from "./read/walk-images.js";
 

@@ -5,10 +5,10 @@ import { sigstoreBundle, type TrustPolicy } from "../signing/index.js";
 import { ChunkTable } from "./damage/chunk-table.js";
 import { healEntry, writeDifference } from "./damage/heal-entry.js";
 import { healHead } from "./damage/heal-head.js";
-import { describeSignature, type OpenBundle } from "./read/open-bundle.js";
 import { openDamaged } from "./damage/open-damaged.js";
 import { Patch } from "./damage/open-patch.js";
 import { TolerantReads } from "./damage/tolerant-reads.js";
+import { describeSignature, type OpenBundle } from "./read/open-bundle.js";
 import { announceTotal } from "./read/verify-entries.js";
 
 /** What repairing needs. */

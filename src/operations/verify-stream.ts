@@ -1,12 +1,12 @@
-import type { Op, EventListener, SequentialSource } from "../ports/index.js";
+import type { EventListener, Op, SequentialSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
 import { BundleContent } from "./read/bundle-content.js";
 import { BundlePass } from "./read/bundle-pass.js";
 import { assertDiffId, layersToUnpack } from "./read/deep-verify.js";
 import { describeSignature } from "./read/open-bundle.js";
-import { type VerifyResult, verifyResult } from "./verify.js";
 import { announceTotal } from "./read/verify-entries.js";
 import { walkImages } from "./read/walk-images.js";
+import { type VerifyResult, verifyResult } from "./verify.js";
 
 /** What verifying a bundle needs that comes through a pipe. */
 export interface VerifyStreamOptions extends Op {

@@ -19,8 +19,8 @@ import { PULL_QUIRKS } from "./pull-quirks.js";
 import { PUSH_QUIRKS } from "./push-quirks.js";
 import { REFERRER_QUIRKS } from "./referrer-quirks.js";
 import { type Reply, refusal } from "./reply.js";
-import { tokenAccess, tokenAnswer } from "./token-access.js";
 import { TAG_QUIRKS } from "./tag-quirks.js";
+import { tokenAccess, tokenAnswer } from "./token-access.js";
 import { TRANSFER_QUIRKS } from "./transfer-quirks.js";
 
 /**

@@ -1,8 +1,8 @@
 export { RegistryClient, type RegistryClientOptions } from "./client.js";
 export {
   type CredentialLookup,
-  type Credentials,
   type CredentialSources,
+  type Credentials,
   eraseLogin,
   findCredentials,
   type LoginPlace,

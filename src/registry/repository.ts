@@ -2,8 +2,8 @@ import type { Readable } from "node:stream";
 import type { Descriptor, Digest, RawManifest, Reference } from "../oci/index.js";
 import type {
   BlobMounter,
-  ImageDestination,
   FetchOp,
+  ImageDestination,
   ImageSource,
   Op,
   ReferrerLister,

@@ -1,1 +1,1 @@
-export { BLOCK_SIZE, decodeHeader, encodeHeader, END_OF_ARCHIVE_SIZE, headerSize, paddingSize } from "./header.js";
+export { BLOCK_SIZE, decodeHeader, END_OF_ARCHIVE_SIZE, encodeHeader, headerSize, paddingSize } from "./header.js";

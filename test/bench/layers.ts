@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { type Descriptor, type Digest, finishDigest, MEDIA_TYPE } from "../../src/oci/index.js";
-import { encodeHeader, END_OF_ARCHIVE_SIZE } from "../../src/tar/index.js";
+import { END_OF_ARCHIVE_SIZE, encodeHeader } from "../../src/tar/index.js";
 
 /** A layer that is made again each time it is read: gigabytes of it need no room. */
 export interface BenchLayer {

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, release, totalmem, type } from "node:os";
-import { hasTool } from "../support/interop/tools.js";
 import { textOf } from "../support/interop/process.js";
+import { hasTool } from "../support/interop/tools.js";
 
 /** The peers, and how each says its version. */
 const PEERS: readonly (readonly [string, readonly string[]])[] = [

@@ -8,8 +8,9 @@
  * It writes five times the size of the images below TMPDIR at most, and cleans
  * up; with --large, 15 GB. It is for Linux: it reads /proc.
  */
-import { hasTool } from "../support/interop/tools.js";
+
 import { textOf } from "../support/interop/process.js";
+import { hasTool } from "../support/interop/tools.js";
 import { formatTable, type Line, unmeasuredLine } from "./line.js";
 import { machineFacts } from "./machine.js";
 import { parseOptions } from "./options.js";

@@ -3,15 +3,15 @@ import { open, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseDigest } from "../../src/oci/index.js";
 import { exportImages, nextIdentity } from "../../src/operations/index.js";
 import type { ImageSource } from "../../src/ports/index.js";
 import { noiseLayer, sampleImage } from "../support/images.js";
-import { Sealift } from "../support/interop/sealift.js";
 import { textOf } from "../support/interop/process.js";
+import { Sealift } from "../support/interop/sealift.js";
 import { makeKeys } from "../support/keys.js";
 import type { PlanFigures } from "../support/many-images-process.js";
 import { TempFolder } from "../support/temp-folder.js";
-import { parseDigest } from "../../src/oci/index.js";
 
 const MANY_IMAGES = fileURLToPath(new URL("../support/many-images-process.ts", import.meta.url));
 const MB = 1e6;

@@ -6,7 +6,7 @@ import { freePort } from "../support/interop/free-port.js";
 import { IMAGES } from "../support/interop/images.js";
 import { Nginx } from "../support/interop/nginx.js";
 import { Registry } from "../support/interop/registry.js";
-import { ROUND_TRIP_KINDS, type Reachable, roundTrip } from "../support/interop/round-trip.js";
+import { type Reachable, ROUND_TRIP_KINDS, roundTrip } from "../support/interop/round-trip.js";
 import { useScene } from "../support/interop/scene.js";
 import { describeWith } from "../support/interop/tools.js";
 

@@ -1,12 +1,11 @@
 import { readFile } from "node:fs/promises";
-import { type BundleLayout, type DamageRequest, parseRequest } from "../../src/bundle/format/index.js";
-import { encodeRequest } from "../../src/bundle/format/index.js";
+import { type BundleLayout, type DamageRequest, encodeRequest, parseRequest } from "../../src/bundle/format/index.js";
 import { SealiftError } from "../../src/errors/index.js";
 import type { Digest } from "../../src/oci/index.js";
 import { type DamageReport, findDamage } from "../../src/operations/find-damage.js";
-import { makePatch, type MakePatchResult } from "../../src/operations/make-patch.js";
-import { openBundle } from "../../src/operations/read/open-bundle.js";
+import { type MakePatchResult, makePatch } from "../../src/operations/make-patch.js";
 import { type QuickVerifyResult, quickVerifyBundle } from "../../src/operations/quick-verify.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { repairBundle } from "../../src/operations/repair.js";
 import type { RandomAccessSink, RandomAccessSource, RepairTarget } from "../../src/ports/index.js";
 import type { TrustPolicy } from "../../src/signing/index.js";

@@ -11,10 +11,10 @@ import {
   planForm,
 } from "../../src/bundle/format/index.js";
 import { type Digest, digestOf } from "../../src/oci/index.js";
-import { BundleContent } from "../../src/operations/read/bundle-content.js";
 import { blobsInOrder } from "../../src/operations/graph/entry-order.js";
-import { type OpenBundle, openBundle } from "../../src/operations/read/open-bundle.js";
 import { graphsOf } from "../../src/operations/graph/referrer-graph.js";
+import { BundleContent } from "../../src/operations/read/bundle-content.js";
+import { type OpenBundle, openBundle } from "../../src/operations/read/open-bundle.js";
 import { sigstoreBundle } from "../../src/signing/index.js";
 import type { TestKeys } from "../support/keys.js";
 import { MemorySource } from "../support/memory-source.js";

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SealiftError } from "../../src/errors/index.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { failureOf } from "../support/errors.js";
 import { MemorySource } from "../support/memory-source.js";
 import { DamagedCopy, DamageStage } from "./damage-stage.js";
 import { reassemble } from "./reassemble.js";
-import { openBundle } from "../../src/operations/read/open-bundle.js";
 
 let stage: DamageStage;
 

@@ -1,5 +1,5 @@
-import { connect } from "node:net";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type RegistryServer, startRegistry } from "../../src/registry-server/index.js";
 import { exchange } from "./exchange.js";

@@ -5,7 +5,7 @@ import { digestOf } from "../../src/oci/index.js";
 import { isBlobMounter } from "../../src/ports/index.js";
 import type { RegistryRepository } from "../../src/registry/index.js";
 import type { Quirks } from "../../src/registry-server/index.js";
-import { CONFIG, containing, type Content, content, LAYER, MANIFEST, matching, opener } from "./fixture.js";
+import { CONFIG, type Content, containing, content, LAYER, MANIFEST, matching, opener } from "./fixture.js";
 import { client, given as givenAt, registry } from "./stage.js";
 
 async function given(quirks: Quirks = {}): Promise<RegistryRepository> {

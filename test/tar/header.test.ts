@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import {
   BLOCK_SIZE,
   decodeHeader,
-  encodeHeader,
   END_OF_ARCHIVE_SIZE,
+  encodeHeader,
   headerSize,
   paddingSize,
 } from "../../src/tar/index.js";

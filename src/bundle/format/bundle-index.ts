@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { quote, SealiftError } from "../../errors/index.js";
 import {
+  attachmentTags,
   type Descriptor,
   type Digest,
-  attachmentTags,
   descriptorSchema,
   digestAlgorithm,
   digestHex,
@@ -15,7 +15,7 @@ import {
   sizeSchema,
 } from "../../oci/index.js";
 import { assertDelta, type Delta, deltaSchema } from "./delta.js";
-import { OCI_INDEX_PATH, DOCKER_MANIFEST_PATH, OCI_LAYOUT_PATH } from "./paths.js";
+import { DOCKER_MANIFEST_PATH, OCI_INDEX_PATH, OCI_LAYOUT_PATH } from "./paths.js";
 
 /** The version of the format that docs/format.md describes. */
 export const FORMAT_VERSION = 1;

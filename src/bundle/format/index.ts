@@ -12,15 +12,6 @@ export {
   parseBundleIndex,
   referrerKey,
 } from "./bundle-index.js";
-export type { BaseBundle, Delta, DeltaBase, LeftOutBlob } from "./delta.js";
-export {
-  encodeInventory,
-  type Inventory,
-  type InventoryRepository,
-  MAX_INVENTORY_SIZE,
-  parseInventory,
-} from "./inventory.js";
-export { type BundleForm, entriesOf, type FormMark, formAt, formMark, planForm } from "./forms.js";
 export {
   areWithin,
   type ByteRange,
@@ -47,6 +38,15 @@ export {
   parseRequest,
   rangesRequest,
 } from "./damage-request.js";
+export type { BaseBundle, Delta, DeltaBase, LeftOutBlob } from "./delta.js";
+export { type BundleForm, entriesOf, type FormMark, formAt, formMark, planForm } from "./forms.js";
+export {
+  encodeInventory,
+  type Inventory,
+  type InventoryRepository,
+  MAX_INVENTORY_SIZE,
+  parseInventory,
+} from "./inventory.js";
 export {
   type BundleLayout,
   describeHeader,
@@ -69,14 +69,6 @@ export {
   type LoadableImage,
   MAX_READABLE_DOCKER_MANIFEST,
 } from "./loader-documents.js";
-export { type DamagedRange, WrittenCheck, type WrittenDamage } from "./written-check.js";
-export {
-  BUNDLE_INDEX_PATH,
-  DOCKER_MANIFEST_PATH,
-  OCI_INDEX_PATH,
-  OCI_LAYOUT_PATH,
-  SIGNATURE_PATH,
-} from "./paths.js";
 export {
   encodePatchIndex,
   MAX_PATCH_INDEX_SIZE,
@@ -86,4 +78,12 @@ export {
   parsePatchIndex,
   planPatch,
 } from "./patch.js";
+export {
+  BUNDLE_INDEX_PATH,
+  DOCKER_MANIFEST_PATH,
+  OCI_INDEX_PATH,
+  OCI_LAYOUT_PATH,
+  SIGNATURE_PATH,
+} from "./paths.js";
 export { type ChunkPiece, chunksOf, type FramePiece, lengthOf, type Piece, piecesOf } from "./pieces.js";
+export { type DamagedRange, WrittenCheck, type WrittenDamage } from "./written-check.js";

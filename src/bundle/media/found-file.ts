@@ -1,4 +1,4 @@
-import { quote, isSealiftError, SealiftError } from "../../errors/index.js";
+import { isSealiftError, quote, SealiftError } from "../../errors/index.js";
 import { BUNDLE_INDEX_PATH, HEADER_BLOCK_SIZE, statedSize } from "../format/index.js";
 import { MediumFile } from "../medium-file.js";
 import { edgesOf } from "../volumes-file.js";

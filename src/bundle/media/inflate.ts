@@ -1,5 +1,5 @@
-import { Readable, pipeline } from "node:stream";
-import { createInflateRaw, crc32 } from "node:zlib";
+import { pipeline, Readable } from "node:stream";
+import { crc32, createInflateRaw } from "node:zlib";
 import { isSealiftError, SealiftError } from "../../errors/index.js";
 import type { MediumFile } from "../medium-file.js";
 

@@ -3,7 +3,7 @@ import { quote, SealiftError } from "../../errors/index.js";
 import { mediumError } from "../../io/index.js";
 import { MediumFile } from "../medium-file.js";
 import type { FoundFile } from "./found-file.js";
-import { readZipEnd, zipError, type ZipEnd } from "./zip-end.js";
+import { readZipEnd, type ZipEnd, zipError } from "./zip-end.js";
 
 // https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.7, 4.4.4, 4.4.5
 const LOCAL_HEADER_SIZE = 30;

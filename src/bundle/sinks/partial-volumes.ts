@@ -3,13 +3,6 @@ import { basename, dirname, join } from "node:path";
 import { mediumError } from "../../io/index.js";
 import type { Digest } from "../../oci/index.js";
 import type { CommitOp } from "../../ports/index.js";
-import type { FileSystem } from "./file-system.js";
-import type { PartialBundle } from "./partial-bundle.js";
-import { PartSums, sumParts } from "./part-sums.js";
-import { PartialFile } from "./partial-file.js";
-import { assertUnchanged, type ReplacedVolumes, removeReplaced, siblingOf } from "./replaced-volumes.js";
-import { syncFolderAt } from "./sync-folder.js";
-import { type Slice, slicesOf } from "./volume-cut.js";
 import {
   edgesOf,
   encodeSums,
@@ -21,6 +14,13 @@ import {
   type VolumesFile,
   volumesFileName,
 } from "../volumes-file.js";
+import type { FileSystem } from "./file-system.js";
+import { PartSums, sumParts } from "./part-sums.js";
+import type { PartialBundle } from "./partial-bundle.js";
+import { PartialFile } from "./partial-file.js";
+import { assertUnchanged, type ReplacedVolumes, removeReplaced, siblingOf } from "./replaced-volumes.js";
+import { syncFolderAt } from "./sync-folder.js";
+import { type Slice, slicesOf } from "./volume-cut.js";
 
 // What the volumes file and the sums take for each part: at most three times its
 // name, and four sums in hexadecimal.

@@ -3,8 +3,6 @@ import { basename, dirname, join } from "node:path";
 import { isSealiftError, quote, SealiftError } from "../../errors/index.js";
 import { mediumError, readSmallFileIfThere } from "../../io/index.js";
 import { MediumFile } from "../medium-file.js";
-import { PartialFile, partialPathOf } from "./partial-file.js";
-import { type Stamp, sameStamp, stampOfReplaced } from "./stamp.js";
 import {
   edgesOf,
   encodeSums,
@@ -16,6 +14,8 @@ import {
   type VolumesFile,
   volumesFileName,
 } from "../volumes-file.js";
+import { PartialFile, partialPathOf } from "./partial-file.js";
+import { type Stamp, sameStamp, stampOfReplaced } from "./stamp.js";
 
 /** What lies where a set of volumes is to be written: nothing, or all there is of an earlier set. */
 export interface ReplacedVolumes {

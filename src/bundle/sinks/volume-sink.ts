@@ -1,11 +1,11 @@
 import { SealiftError } from "../../errors/index.js";
-import { assertFileSize } from "./file-system.js";
+import { MAX_PARTS } from "../volumes-file.js";
 import { FileSink } from "./file-sink.js";
+import { assertFileSize } from "./file-system.js";
 import type { PartialBundle, PartialBundleMaker } from "./partial-bundle.js";
 import { partialPathOf } from "./partial-file.js";
 import { PartialVolumes, pathOfPart, type VolumeOptions } from "./partial-volumes.js";
 import { removeLeftParts } from "./replaced-volumes.js";
-import { MAX_PARTS } from "../volumes-file.js";
 
 /**
  * A sink that cuts what is written to it into parts, `NAME.001` and on, with a

@@ -1,5 +1,12 @@
-import type { AddedImage, BlobTally, ChangedImage, Changes, ComparedBundle, ComparedImage } from "../../index.js";
-import type { DiffResult } from "../../index.js";
+import type {
+  AddedImage,
+  BlobTally,
+  ChangedImage,
+  Changes,
+  ComparedBundle,
+  ComparedImage,
+  DiffResult,
+} from "../../index.js";
 import { TRUST_OPTIONS } from "../options.js";
 import { type Field, fieldLines } from "../render/fields.js";
 import { counted, exactBytes } from "../render/units.js";

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { SealiftError } from "../../errors/index.js";
 import type { ExportToFileResult, Platform, Signer } from "../../index.js";
+import type { CliOutput } from "../host.js";
 import {
   lastLine,
   MEDIUM_OPTIONS,
@@ -10,7 +11,6 @@ import {
   warnOfReadBack,
   writtenNames,
 } from "../medium-options.js";
-import type { CliOutput } from "../host.js";
 import { CONCURRENCY_OPTION, parseConcurrency } from "../options.js";
 import { readPassword } from "../password.js";
 import { minQuota, QUOTA_OPTION } from "../patience.js";
@@ -21,8 +21,8 @@ import { imageLines } from "../render/image-lines.js";
 import { quotaFields } from "../render/quota-fields.js";
 import { shellWord } from "../render/shell-word.js";
 import { counted, exactBytes } from "../render/units.js";
-import type { Session } from "../session.js";
 import { lockFrom, requestedImages } from "../requested-images.js";
+import type { Session } from "../session.js";
 import { sinceFrom } from "../since.js";
 import { sourceDate } from "../source-date.js";
 import { defineCommand } from "./command.js";

@@ -1,7 +1,7 @@
 import type { ImportedImage, ImportResult } from "../../index.js";
 import { CONCURRENCY_OPTION, parseConcurrency, TRUST_OPTIONS } from "../options.js";
-import { REGISTRY_OPTIONS, registryOptions } from "../registry-options.js";
 import { BUNDLE_OPERAND, bundleName, bundleWords, readingOptions, VOLUME_OPTIONS } from "../reading.js";
+import { REGISTRY_OPTIONS, registryOptions } from "../registry-options.js";
 import { trustWords } from "../render/bundle-fields.js";
 import { deltaFields } from "../render/delta-fields.js";
 import { fieldLines } from "../render/fields.js";

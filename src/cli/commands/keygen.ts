@@ -1,6 +1,6 @@
+import { choosePassword } from "../password.js";
 import { fieldLines } from "../render/fields.js";
 import { shellWord } from "../render/shell-word.js";
-import { choosePassword } from "../password.js";
 import { defineCommand } from "./command.js";
 
 export const keygen = defineCommand({

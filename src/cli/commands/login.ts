@@ -1,5 +1,6 @@
-import { SealiftError, quote } from "../../errors/index.js";
+import { quote, SealiftError } from "../../errors/index.js";
 import type { LogInResult } from "../../index.js";
+import { readLogin } from "../registry-login.js";
 import {
   AUTHFILE_OPTION,
   CONNECTION_OPTIONS,
@@ -7,7 +8,6 @@ import {
   credentialSources,
   LOGIN_OPTIONS,
 } from "../registry-options.js";
-import { readLogin } from "../registry-login.js";
 import { fieldLines } from "../render/fields.js";
 import { defineCommand } from "./command.js";
 

@@ -1,8 +1,8 @@
 import { SealiftError } from "../../errors/index.js";
-import { TRUST_OPTIONS } from "../options.js";
-import { BUNDLE_OPERAND, bundleName, bundleWords, readingOptions, VOLUME_OPTIONS } from "../reading.js";
 import { damageCheck } from "../damage-check.js";
+import { TRUST_OPTIONS } from "../options.js";
 import { quickCheck } from "../quick-check.js";
+import { BUNDLE_OPERAND, bundleName, bundleWords, readingOptions, VOLUME_OPTIONS } from "../reading.js";
 import { bundleFields, trustWords } from "../render/bundle-fields.js";
 import { deltaFields } from "../render/delta-fields.js";
 import { fieldLines } from "../render/fields.js";

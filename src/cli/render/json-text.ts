@@ -1,5 +1,4 @@
-import { isSealiftError } from "../../errors/index.js";
-import { escapeControls } from "../../errors/index.js";
+import { escapeControls, isSealiftError } from "../../errors/index.js";
 
 /**
  * The JSON that `--json` prints. Errors become `{code, message, hint}`, what is

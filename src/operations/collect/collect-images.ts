@@ -1,14 +1,14 @@
 import { isSealiftError, SealiftError } from "../../errors/index.js";
 import { type Digest, formatRepository, type Reference, shortDigest } from "../../oci/index.js";
 import { type EventListener, type ImageSource, isMirroredSource } from "../../ports/index.js";
-import { collectReferrers, ownAttestations } from "./collect-referrers.js";
-import { type ExpandOptions, expandImages, type ImageFailure, type ImageRequest } from "./expand-images.js";
+import { runAll } from "../concurrency/run-all.js";
 import { type ImageGraph, walkImage } from "../graph/image-graph.js";
 import { MetadataReader } from "../graph/metadata-reader.js";
 import { assertPlatforms, type PlatformChoice, selectPlatforms } from "../graph/platform-selection.js";
 import type { WalkedReferrer } from "../graph/referrer-graph.js";
-import { runAll } from "../concurrency/run-all.js";
 import { type KnownBytes, SharedMetadata } from "../graph/shared-metadata.js";
+import { collectReferrers, ownAttestations } from "./collect-referrers.js";
+import { type ExpandOptions, expandImages, type ImageFailure, type ImageRequest } from "./expand-images.js";
 
 /** An image that was asked for, resolved and walked. */
 export interface CollectedImage {

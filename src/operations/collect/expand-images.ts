@@ -9,8 +9,8 @@ import {
   type TagSelector,
   tagSelector,
 } from "../../tags/index.js";
-import { readTags } from "./read-tags.js";
 import { runAll } from "../concurrency/run-all.js";
+import { readTags } from "./read-tags.js";
 
 /** One image that was asked for, by itself or by a pattern. */
 export interface ImageRequest {

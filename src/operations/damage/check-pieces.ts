@@ -11,10 +11,10 @@ import {
 } from "../../bundle/format/index.js";
 import type { EventListener, Op } from "../../ports/index.js";
 import { sigstoreBundle } from "../../signing/index.js";
+import { runAll } from "../concurrency/run-all.js";
+import type { OpenBundle } from "../read/open-bundle.js";
 import type { ChunkTable } from "./chunk-table.js";
 import type { Findings } from "./damage.js";
-import type { OpenBundle } from "../read/open-bundle.js";
-import { runAll } from "../concurrency/run-all.js";
 import type { TolerantReads } from "./tolerant-reads.js";
 
 // Smaller chunks are read together with what is around them: a bundle may have

@@ -1,7 +1,7 @@
 import type { ByteRange, FramePiece, PlacedFile } from "../../bundle/format/index.js";
 import { isPlacedSource, type RandomAccessSource } from "../../ports/index.js";
-import { fileUsers } from "./damaged-images.js";
 import type { OpenBundle } from "../read/open-bundle.js";
+import { fileUsers } from "./damaged-images.js";
 
 /**
  * What is wrong with bytes of a bundle. `missing`: they are not there, or cannot

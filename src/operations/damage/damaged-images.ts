@@ -1,8 +1,8 @@
 import { blobPath } from "../../bundle/format/index.js";
 import { isSealiftError } from "../../errors/index.js";
+import { graphsOf } from "../graph/referrer-graph.js";
 import { BundleContent } from "../read/bundle-content.js";
 import type { OpenBundle } from "../read/open-bundle.js";
-import { graphsOf } from "../graph/referrer-graph.js";
 
 /** Which images need which files of a bundle, as far as their manifests can be read. */
 export interface FileUsers {

@@ -12,9 +12,9 @@ import { isSealiftError, SealiftError } from "../../errors/index.js";
 import { type Descriptor, type Digest, digestOf, parseReference } from "../../oci/index.js";
 import type { RandomAccessSource } from "../../ports/index.js";
 import type { TrustPolicy } from "../../signing/index.js";
+import { graphsOf } from "../graph/referrer-graph.js";
 import { BundleContent } from "../read/bundle-content.js";
 import { openBundle } from "../read/open-bundle.js";
-import { graphsOf } from "../graph/referrer-graph.js";
 
 /** What the far side is said to have. */
 export interface HeldBlobs {

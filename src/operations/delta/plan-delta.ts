@@ -1,12 +1,12 @@
 import { type BundleIndex, blobPath, type Delta, type LeftOutBlob } from "../../bundle/format/index.js";
 import { type Descriptor, type Digest, parseReference } from "../../oci/index.js";
 import type { EventListener } from "../../ports/index.js";
-import { isBlob } from "../read/bundle-content.js";
 import type { CollectedImage } from "../collect/collect-images.js";
 import { blobsInOrder } from "../graph/entry-order.js";
+import { graphsOf } from "../graph/referrer-graph.js";
+import { isBlob } from "../read/bundle-content.js";
 import type { HeldBlobs } from "./held-blobs.js";
 import { describeBase } from "./left-out.js";
-import { graphsOf } from "../graph/referrer-graph.js";
 
 /**
  * Leaves out of a bundle the layers that the far side has. Manifests and configs

@@ -15,12 +15,12 @@ import {
   MAX_MANIFEST_SIZE,
   type RawManifest,
 } from "../../oci/index.js";
-import type { WalkedImage } from "./documents.js";
 import { ALL_CHILDREN, type ImageGraph, walkImage } from "../graph/image-graph.js";
-import { inParts } from "./in-parts.js";
 import { MetadataReader, type MetadataSource } from "../graph/metadata-reader.js";
-import type { ReadableBundle } from "./open-bundle.js";
 import { graphsOf } from "../graph/referrer-graph.js";
+import type { WalkedImage } from "./documents.js";
+import { inParts } from "./in-parts.js";
+import type { ReadableBundle } from "./open-bundle.js";
 import { walkReferrers } from "./verify-referrers.js";
 
 /** The entries of a bundle by digest, with the small ones read and verified on demand. */

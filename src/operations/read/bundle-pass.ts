@@ -13,8 +13,8 @@ import type { EventListener, SequentialSource } from "../../ports/index.js";
 import type { TrustPolicy } from "../../signing/index.js";
 import { isBlob } from "./bundle-content.js";
 import { expectChunkSums, expectHeader, expectTarEnd } from "./bundle-form.js";
-import { type BundleHead, expectSigstoreBundle, type ReadableBundle, readHead } from "./open-bundle.js";
 import { inParts } from "./in-parts.js";
+import { type BundleHead, expectSigstoreBundle, type ReadableBundle, readHead } from "./open-bundle.js";
 import { PassingEntry } from "./passing-entry.js";
 
 // Manifests and configs of a bundle are in memory until all have come. Ten

@@ -12,12 +12,12 @@ import {
   parseImageConfig,
 } from "../../oci/index.js";
 import type { EventListener } from "../../ports/index.js";
+import { runAll } from "../concurrency/run-all.js";
+import type { PlatformManifest } from "../graph/image-graph.js";
 import { assertDigest, type BundleContent } from "./bundle-content.js";
 import type { WalkedImage } from "./documents.js";
-import type { PlatformManifest } from "../graph/image-graph.js";
 import { inParts } from "./in-parts.js";
 import type { OpenBundle } from "./open-bundle.js";
-import { runAll } from "../concurrency/run-all.js";
 
 // No layer in use is larger unpacked; without a bound a few megabytes of zstd
 // could keep a verification busy for days.

@@ -13,8 +13,8 @@ import {
 import { SealiftError } from "../../errors/index.js";
 import { digestOf, isForeignLayerMediaType } from "../../oci/index.js";
 import type { ImageGraph } from "../graph/image-graph.js";
-import type { ReadableBundle } from "./open-bundle.js";
 import type { WalkedReferrer } from "../graph/referrer-graph.js";
+import type { ReadableBundle } from "./open-bundle.js";
 
 /** An image with all that it consists of, and what refers to it. */
 export interface WalkedImage {

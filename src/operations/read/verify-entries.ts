@@ -2,10 +2,10 @@ import { availableParallelism } from "node:os";
 import type { PlacedEntry } from "../../bundle/format/index.js";
 import { type Digest, digestAlgorithm } from "../../oci/index.js";
 import type { EventListener } from "../../ports/index.js";
+import { runAll } from "../concurrency/run-all.js";
 import { assertDigest, type BundleContent, isBlob } from "./bundle-content.js";
 import { inParts } from "./in-parts.js";
 import type { OpenBundle, ReadableBundle } from "./open-bundle.js";
-import { runAll } from "../concurrency/run-all.js";
 
 /** All entries but the blobs with these digests: those were verified where they lie. */
 export function withoutBlobs(entries: readonly PlacedEntry[], digests: ReadonlySet<Digest>): readonly PlacedEntry[] {

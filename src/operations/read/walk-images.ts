@@ -1,9 +1,9 @@
 import { SealiftError } from "../../errors/index.js";
+import { blobsInOrder } from "../graph/entry-order.js";
+import { graphsOf } from "../graph/referrer-graph.js";
 import { type BundleContent, isBlob } from "./bundle-content.js";
 import { assertDocuments, type WalkedImage } from "./documents.js";
-import { blobsInOrder } from "../graph/entry-order.js";
 import type { ReadableBundle } from "./open-bundle.js";
-import { graphsOf } from "../graph/referrer-graph.js";
 
 /**
  * Reads everything above the layers: every image must be whole, and the documents

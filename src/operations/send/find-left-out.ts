@@ -2,13 +2,13 @@ import type { DeltaBase, LeftOutBlob } from "../../bundle/format/index.js";
 import { isSealiftError, SealiftError } from "../../errors/index.js";
 import { type Digest, formatRepository, type Reference } from "../../oci/index.js";
 import type { EventListener, ImageDestination, Op } from "../../ports/index.js";
+import { runAll } from "../concurrency/run-all.js";
+import { describeBase } from "../delta/left-out.js";
 import type { BundleContent } from "../read/bundle-content.js";
+import type { BundleHead } from "../read/open-bundle.js";
 import { type DestinationRoot, repositoryBelow } from "./destination.js";
 import { groupBlobs } from "./import-blobs.js";
 import { ImportTarget, type TargetRepository } from "./import-target.js";
-import { describeBase } from "../delta/left-out.js";
-import type { BundleHead } from "../read/open-bundle.js";
-import { runAll } from "../concurrency/run-all.js";
 import type { WantedBlob } from "./store-blob.js";
 
 /** What finding and storing what is left out need. */

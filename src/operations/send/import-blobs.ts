@@ -2,11 +2,11 @@ import type { PlacedEntry } from "../../bundle/format/index.js";
 import { verifiedStream } from "../../io/index.js";
 import type { Descriptor, Digest } from "../../oci/index.js";
 import { type EventListener, isBlobMounter, type RandomAccessSource } from "../../ports/index.js";
-import { type BlobCounts, noBlobs } from "./blob-counts.js";
+import { runAll } from "../concurrency/run-all.js";
 import type { BundleContent } from "../read/bundle-content.js";
 import { inParts } from "../read/in-parts.js";
+import { type BlobCounts, noBlobs } from "./blob-counts.js";
 import { ImportTarget, type TargetRepository } from "./import-target.js";
-import { runAll } from "../concurrency/run-all.js";
 import { type BlobBytes, storeBlob, type WantedBlob } from "./store-blob.js";
 
 interface BlobTask extends WantedBlob {

@@ -1,9 +1,9 @@
 import { type EventListener, isBlobMounter, type Op } from "../../ports/index.js";
+import { runAll } from "../concurrency/run-all.js";
 import { type BlobCounts, noBlobs } from "./blob-counts.js";
 import { copyBlob } from "./copy-within-registry.js";
 import { aliveOf, type FoundBlob, type LeftOutOptions } from "./find-left-out.js";
 import { ImportTarget, type TargetRepository } from "./import-target.js";
-import { runAll } from "../concurrency/run-all.js";
 
 /**
  * Brings what {@link findLeftOut} found to every repository that lacks it:

@@ -1,9 +1,9 @@
 import { isSealiftError, SealiftError } from "../../errors/index.js";
 import { type Descriptor, type Digest, formatRepository, parseManifest, type RawManifest } from "../../oci/index.js";
 import { type EventListener, isManifestReader, isReferrerStore, type Op } from "../../ports/index.js";
-import type { ImportTarget } from "./import-target.js";
 import { aboutReferrers } from "../graph/referrer-error.js";
 import { rootOf, type WalkedReferrer } from "../graph/referrer-graph.js";
+import type { ImportTarget } from "./import-target.js";
 
 /**
  * Stores what refers to an image, and has it listed by what it is about. The

@@ -1,10 +1,10 @@
 import { isSealiftError, type SealiftError } from "../../errors/index.js";
 import { type Descriptor, formatRepository, type Reference } from "../../oci/index.js";
 import type { ImageDestination } from "../../ports/index.js";
-import type { RoutedImage } from "./destination.js";
-import type { WalkedImage } from "../read/documents.js";
 import type { ImageGraph } from "../graph/image-graph.js";
 import { graphsOf, type WalkedReferrer } from "../graph/referrer-graph.js";
+import type { WalkedImage } from "../read/documents.js";
+import type { RoutedImage } from "./destination.js";
 
 /** A repository on the far side. */
 export interface TargetRepository {

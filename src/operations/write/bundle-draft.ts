@@ -10,9 +10,9 @@ import {
 import { type Descriptor, digestOf, formatPlatform, isUnknownPlatform } from "../../oci/index.js";
 import type { ImageSource } from "../../ports/index.js";
 import type { CollectedImage, Collection } from "../collect/collect-images.js";
-import { encodeDocuments } from "../read/documents.js";
 import { blobsInOrder } from "../graph/entry-order.js";
 import { graphsOf } from "../graph/referrer-graph.js";
+import { encodeDocuments } from "../read/documents.js";
 
 /** A bundle before its first layer is downloaded: all that will be in it is known. */
 export interface BundleDraft {

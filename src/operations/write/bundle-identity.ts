@@ -2,10 +2,10 @@ import type { BundleIdentity } from "../../bundle/format/index.js";
 import { isSealiftError, quote, SealiftError } from "../../errors/index.js";
 import { MAX_CONFIG_SIZE, MAX_MANIFEST_SIZE } from "../../oci/index.js";
 import type { RandomAccessSource } from "../../ports/index.js";
-import { BundleContent } from "../read/bundle-content.js";
-import { type FindLocalBlob, localBlob } from "./local-blobs.js";
-import { looksLikeBundle, openBundle } from "../read/open-bundle.js";
 import type { KnownBytes } from "../graph/shared-metadata.js";
+import { BundleContent } from "../read/bundle-content.js";
+import { looksLikeBundle, openBundle } from "../read/open-bundle.js";
+import { type FindLocalBlob, localBlob } from "./local-blobs.js";
 
 // The end of the year 9999: a serial beyond it is no time, and counting on from
 // it would come to an end.

@@ -14,11 +14,11 @@ import {
   type RandomAccessSink,
   type ResumableSink,
 } from "../../ports/index.js";
+import { runAll } from "../concurrency/run-all.js";
+import type { Preamble } from "../read/preamble.js";
 import { BlobSlot, type PendingBlob, type SlotContext } from "./blob-slot.js";
 import type { LeftBundle } from "./leftovers.js";
 import { blobInPlace, blobsOfLeftover, type FindLocalBlob, type LocalBlob, longest } from "./local-blobs.js";
-import type { Preamble } from "../read/preamble.js";
-import { runAll } from "../concurrency/run-all.js";
 import { RunWriter } from "./run-writer.js";
 
 /** All that is to be written into a bundle. */

@@ -6,5 +6,5 @@ export {
   secretsIn,
   type UserPassword,
 } from "./credentials.js";
-export { type CredentialSources, findCredentials } from "./lookup.js";
 export { eraseLogin, type LoginPlace, storeLogin } from "./login-place.js";
+export { type CredentialSources, findCredentials } from "./lookup.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import xxhash from "xxhash-wasm";
 import { beforeAll, describe, expect, test } from "vitest";
+import xxhash from "xxhash-wasm";
 import {
   CHUNK_SIZE,
   ChunkSummer,

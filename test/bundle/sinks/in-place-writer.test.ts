@@ -1,8 +1,8 @@
 import { mkdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { InPlaceWriter } from "../../../src/bundle/sinks/in-place-writer.js";
 import { openRandomMedium } from "../../../src/bundle/open-medium.js";
+import { InPlaceWriter } from "../../../src/bundle/sinks/in-place-writer.js";
 import { failureOf } from "../../support/errors.js";
 import { cutInto, likeBundle, setOf, writeFiles } from "../../support/media.js";
 import { TempFolder } from "../../support/temp-folder.js";

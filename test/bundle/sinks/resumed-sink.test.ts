@@ -1,5 +1,5 @@
-import { link, lstat, open, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
+import { link, lstat, open, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FileSink } from "../../../src/bundle/index.js";
 import { PartialFile } from "../../../src/bundle/sinks/partial-file.js";

@@ -15,8 +15,8 @@ import {
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { BundlePlace } from "../../../src/bundle/index.js";
-import { ANY_FILE_SYSTEM, type FileSystem, MAX_FAT_FILE_SIZE } from "../../../src/bundle/sinks/file-system.js";
 import type { FileSink } from "../../../src/bundle/sinks/file-sink.js";
+import { ANY_FILE_SYSTEM, type FileSystem, MAX_FAT_FILE_SIZE } from "../../../src/bundle/sinks/file-system.js";
 import { findReplacedVolumes, finishRenames } from "../../../src/bundle/sinks/replaced-volumes.js";
 import { createVolumeSink } from "../../../src/bundle/sinks/volume-sink.js";
 import { parseVolumesFile } from "../../../src/bundle/volumes-file.js";

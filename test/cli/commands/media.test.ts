@@ -1,11 +1,11 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Readable } from "node:stream";
+import { startRegistry } from "../../../src/registry-server/index.js";
 import { noiseLayer, sampleImage } from "../../support/images.js";
 import { cutAt, cutInto, setOf, writeFiles } from "../../support/media.js";
-import { startRegistry } from "../../../src/registry-server/index.js";
 import { storeImage } from "../../support/store-image.js";
 import { makeZip } from "../../support/zip.js";
 import { FakeHost } from "../fake-host.js";

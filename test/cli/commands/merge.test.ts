@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { digestOf } from "../../../src/oci/index.js";
+import { readEntry } from "../../support/entries.js";
 import { noiseLayer, sampleImage, sampleLayer } from "../../support/images.js";
 import { makeKeys } from "../../support/keys.js";
-import { readEntry } from "../../support/entries.js";
 import { storeImage } from "../../support/store-image.js";
 import { Stage } from "../stage.js";
 

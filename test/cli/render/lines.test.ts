@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { escapeControls } from "../../../src/errors/index.js";
 import { LineWriter, writeText } from "../../../src/cli/render/lines.js";
+import { escapeControls } from "../../../src/errors/index.js";
 import { FakeOutput } from "../fake-host.js";
 
 describe("escapeControls", () => {

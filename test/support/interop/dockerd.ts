@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Daemon } from "./daemon.js";
-import { run, type RunOptions, textOf } from "./process.js";
+import { type RunOptions, run, textOf } from "./process.js";
 
 /** A Docker daemon of its own: no network, nothing shared with one that may run on this machine. */
 export class Dockerd implements AsyncDisposable {

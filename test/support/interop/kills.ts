@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readdir, stat, truncate } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { toolEnvironment } from "./process.js";
 

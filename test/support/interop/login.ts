@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { textOf } from "./process.js";
 
 /** A user of a registry. */
