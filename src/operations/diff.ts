@@ -1,16 +1,11 @@
-import {
-  type BundleEntry,
-  type BundleIdentity,
-  type BundleImage,
-  blobPath,
-  referrerKey,
-} from "../bundle/format/index.js";
+import { type BundleEntry, type BundleImage, blobPath, referrerKey } from "../bundle/format/index.js";
 import { SealiftError } from "../errors/index.js";
 import type { Digest } from "../oci/index.js";
 import type { Op } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
 import { graphsOf } from "./graph/referrer-graph.js";
 import { BundleContent } from "./read/bundle-content.js";
+import { type CheckedBundle, checkedBundle } from "./read/checked-bundle.js";
 import type { WalkedImage } from "./read/documents.js";
 import type { OpenBundle } from "./read/open-bundle.js";
 import { type NamedSource, openNamed } from "./read/open-named.js";
@@ -29,13 +24,7 @@ export interface BlobTally {
 }
 
 /** One of the two bundles. */
-export interface ComparedBundle {
-  readonly identity: BundleIdentity;
-  readonly indexDigest: Digest;
-  /** The key that signed; undefined if no signature was asked for. */
-  readonly signedBy: string | undefined;
-  /** In bytes. */
-  readonly size: number;
+export interface ComparedBundle extends CheckedBundle {
   /** Whether it is the delta form: it stands for all that its index lists, and holds less. */
   readonly isDelta: boolean;
 }
@@ -120,14 +109,8 @@ export async function diffBundles({ before, after, trust, signal }: DiffOptions)
   };
 }
 
-function describeBundle({ index, indexDigest, signedBy, layout }: OpenBundle): ComparedBundle {
-  return {
-    identity: index.identity,
-    indexDigest,
-    signedBy: signedBy?.keyId,
-    size: layout.size,
-    isDelta: layout.entries.length < index.entries.length,
-  };
+function describeBundle(bundle: OpenBundle): ComparedBundle {
+  return { ...checkedBundle(bundle), isDelta: bundle.layout.entries.length < bundle.index.entries.length };
 }
 
 // What a delta leaves out counts as well: whoever uses the delta has it.

@@ -1,6 +1,5 @@
 import { availableParallelism } from "node:os";
 import {
-  type BundleIdentity,
   chunkCount,
   chunksOf,
   type DamageRequest,
@@ -10,7 +9,7 @@ import {
   rangesRequest,
 } from "../bundle/format/index.js";
 import type { SealiftError } from "../errors/index.js";
-import { type Digest, digestAlgorithm, digestOf } from "../oci/index.js";
+import { digestAlgorithm, digestOf } from "../oci/index.js";
 import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
 import { runAll } from "./concurrency/run-all.js";
@@ -20,6 +19,7 @@ import { type DamagedBytes, describeDamage, Findings } from "./damage/damage.js"
 import { openDamaged } from "./damage/open-damaged.js";
 import { TolerantReads } from "./damage/tolerant-reads.js";
 import { assertDigest, BundleContent } from "./read/bundle-content.js";
+import { type CheckedBundle, checkedBundle } from "./read/checked-bundle.js";
 import { describeSignature, type OpenBundle } from "./read/open-bundle.js";
 import { announceTotal } from "./read/verify-entries.js";
 import { walkImages } from "./read/walk-images.js";
@@ -39,20 +39,15 @@ export type DamageReport =
   | { readonly kind: "whole"; readonly result: VerifyResult }
   /** The index or its signature cannot be read: nothing else can be said. */
   | { readonly kind: "headless"; readonly reason: SealiftError; readonly request: DamageRequest }
-  | {
+  | (CheckedBundle & {
       readonly kind: "damaged";
-      readonly identity: BundleIdentity;
-      readonly indexDigest: Digest;
-      readonly signedBy: string | undefined;
-      /** In bytes, as the index determines it. */
-      readonly size: number;
       /** In the order of the bundle. */
       readonly damage: readonly DamagedBytes[];
       /** How many bytes there are after the end. */
       readonly surplus: number;
       /** What makes it whole; undefined if nothing but the surplus is wrong. */
       readonly request: DamageRequest | undefined;
-    };
+    });
 
 /**
  * Checks a bundle as `verifyBundle` does, but goes on after what is wrong, and
@@ -66,7 +61,7 @@ export async function findDamage(options: FindDamageOptions): Promise<DamageRepo
   const opened = await openDamaged(source, options.trust);
   if (opened.kind === "headless") return { ...opened, request: HEAD_REQUEST };
   const { bundle } = opened;
-  const { layout, index, indexDigest } = bundle;
+  const { layout, indexDigest } = bundle;
   onEvent({ type: "step", text: describeSignature(bundle) });
   const findings = await searchBundle(bundle, options);
   const surplus = Math.max(0, source.size - layout.size);
@@ -77,10 +72,7 @@ export async function findDamage(options: FindDamageOptions): Promise<DamageRepo
   const ranges = mergeRanges(findings.sorted);
   return {
     kind: "damaged",
-    identity: index.identity,
-    indexDigest,
-    signedBy: bundle.signedBy?.keyId,
-    size: layout.size,
+    ...checkedBundle(bundle),
     damage: await describeDamage(bundle, findings.sorted, signal),
     surplus,
     request: ranges.length === 0 ? undefined : rangesRequest(indexDigest, layout.size, ranges),

@@ -55,32 +55,30 @@ async function importPass(pass: BundlePass, options: ImportStreamOptions): Promi
   const targets = await openTargets(routeGraphs(routed, walked), options.openDestination);
   const found = await findLeftOut(pass.bundle, new BundleContent(pass.bundle), targets, options);
   announceTotal(pass.unread(content.verified), onEvent);
-  const blobs = options.dryRun
-    ? await surveyImages(pass, content.verified, targets, found, options)
-    : await sendImages(pass, content.verified, targets, found, options);
+  const plan = { pass, verified: content.verified, targets, found, options };
+  const blobs = options.dryRun ? await surveyImages(plan) : await sendImages(plan);
   return importResult(pass.bundle, targets, blobs, options);
 }
 
-async function surveyImages(
-  pass: BundlePass,
-  verified: ReadonlySet<Digest>,
-  targets: readonly ImportTarget[],
-  found: readonly FoundBlob[],
-  options: SendOptions,
-): Promise<BlobCounts> {
+/** What is to be sent while the entries come by. */
+interface StreamPlan {
+  readonly pass: BundlePass;
+  /** What was read and verified before the layers. */
+  readonly verified: ReadonlySet<Digest>;
+  readonly targets: readonly ImportTarget[];
+  /** What the bundle leaves out, and where the registry has it. */
+  readonly found: readonly FoundBlob[];
+  readonly options: SendOptions;
+}
+
+async function surveyImages({ pass, verified, targets, found, options }: StreamPlan): Promise<BlobCounts> {
   for await (const _entry of pass.entries(verified, options.onEvent)) continue;
   await pass.finish();
   const content = new BundleContent(pass.bundle);
   return addCounts(surveyLeftOut(found), await surveyBlobs(targets, content, options));
 }
 
-async function sendImages(
-  pass: BundlePass,
-  verified: ReadonlySet<Digest>,
-  targets: readonly ImportTarget[],
-  found: readonly FoundBlob[],
-  options: SendOptions,
-): Promise<BlobCounts> {
+async function sendImages({ pass, verified, targets, found, options }: StreamPlan): Promise<BlobCounts> {
   const stored = await storeLeftOut(found, options);
   const counts = noBlobs();
   const wanted = new Map(groupBlobs(targets).map((blob) => [blob.descriptor.digest, blob]));

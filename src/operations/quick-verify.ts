@@ -1,5 +1,4 @@
-import type { BundleIdentity, BundleImage } from "../bundle/format/index.js";
-import type { Digest } from "../oci/index.js";
+import type { BundleImage } from "../bundle/format/index.js";
 import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
 import { checkPieces } from "./damage/check-pieces.js";
@@ -7,6 +6,7 @@ import { ChunkTable } from "./damage/chunk-table.js";
 import { type DamagedBytes, describeDamage, Findings } from "./damage/damage.js";
 import { TolerantReads } from "./damage/tolerant-reads.js";
 import { BundleContent } from "./read/bundle-content.js";
+import { type CheckedBundle, checkedBundle } from "./read/checked-bundle.js";
 import { describeSignature, openBundle } from "./read/open-bundle.js";
 import { announceTotal } from "./read/verify-entries.js";
 import { walkImages } from "./read/walk-images.js";
@@ -19,13 +19,7 @@ export interface QuickVerifyOptions extends Op {
 }
 
 /** What a quick check found. */
-export interface QuickVerifyResult {
-  readonly identity: BundleIdentity;
-  readonly indexDigest: Digest;
-  /** The key that signed; undefined if no signature was asked for. */
-  readonly signedBy: string | undefined;
-  /** In bytes, as the index determines it. */
-  readonly size: number;
+export interface QuickVerifyResult extends CheckedBundle {
   readonly images: readonly BundleImage[];
   /** How many files the index lists that are in the bundle. */
   readonly entries: number;
@@ -67,10 +61,7 @@ export async function quickVerifyBundle(options: QuickVerifyOptions): Promise<Qu
   const surplus = Math.max(0, source.size - layout.size);
   if (findings.count === 0 && surplus === 0) await walkImages(bundle, new BundleContent(bundle), signal);
   return {
-    identity: index.identity,
-    indexDigest: bundle.indexDigest,
-    signedBy: bundle.signedBy?.keyId,
-    size: layout.size,
+    ...checkedBundle(bundle),
     images: index.images,
     entries: layout.entries.length,
     damage: await describeDamage(bundle, findings.sorted, signal),

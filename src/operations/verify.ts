@@ -1,9 +1,9 @@
-import type { BundleIdentity, BundleImage } from "../bundle/format/index.js";
-import type { Digest } from "../oci/index.js";
+import type { BundleImage } from "../bundle/format/index.js";
 import type { EventListener, Op, RandomAccessSource } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
 import { type DeltaSummary, summarizeDelta } from "./delta/left-out.js";
 import { BundleContent } from "./read/bundle-content.js";
+import { type CheckedBundle, checkedBundle } from "./read/checked-bundle.js";
 import { verifyLayers } from "./read/deep-verify.js";
 import { assertLayout, describeSignature, openBundle, type ReadableBundle } from "./read/open-bundle.js";
 import { announceTotal, unreadEntries, verifyEntries, withoutBlobs } from "./read/verify-entries.js";
@@ -19,13 +19,7 @@ export interface VerifyOptions extends Op {
 }
 
 /** A bundle that was found to be whole and authentic. */
-export interface VerifyResult {
-  readonly identity: BundleIdentity;
-  readonly indexDigest: Digest;
-  /** The key that signed; undefined if no signature was asked for. */
-  readonly signedBy: string | undefined;
-  /** In bytes. */
-  readonly size: number;
+export interface VerifyResult extends CheckedBundle {
   readonly images: readonly BundleImage[];
   /** How many files the index lists that are in the bundle. */
   readonly entries: number;
@@ -58,15 +52,10 @@ export async function verifyBundle(options: VerifyOptions): Promise<VerifyResult
 }
 
 /** What was found of a bundle that is whole. */
-export function verifyResult(
-  { index, indexDigest, signedBy, layout, form }: ReadableBundle,
-  unpackedLayers: number | undefined,
-): VerifyResult {
+export function verifyResult(bundle: ReadableBundle, unpackedLayers: number | undefined): VerifyResult {
+  const { index, layout, form } = bundle;
   return {
-    identity: index.identity,
-    indexDigest,
-    signedBy: signedBy?.keyId,
-    size: layout.size,
+    ...checkedBundle(bundle),
     images: index.images,
     entries: layout.entries.length,
     delta: summarizeDelta(index, form),

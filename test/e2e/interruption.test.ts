@@ -1,18 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { open, readdir, readFile, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CHUNK_SUM_SIZE, ChunkSummer, chunkSumsSize, loadXxh64 } from "../../src/bundle/format/index.js";
-import { exportImages, nextIdentity } from "../../src/operations/index.js";
-import type { ImageSource, RandomAccessSink } from "../../src/ports/index.js";
+import type { ImageSource } from "../../src/ports/index.js";
+import { startSealift, untilItSays } from "../support/cli-child.js";
 import { noiseLayer, sampleImage } from "../support/images.js";
 import { Scene } from "../support/scene.js";
+import { exportSparse } from "../support/sparse-export.js";
 import { storeImage } from "../support/store-image.js";
-
-// By its address, since the commands run in a folder of their own.
-const TSX = import.meta.resolve("tsx");
-const CLI = fileURLToPath(new URL("../support/cli-process.ts", import.meta.url));
 
 let scene: Scene;
 
@@ -28,17 +24,7 @@ afterEach(async () => {
 });
 
 function sealift(...args: string[]): ChildProcess {
-  const argv = ["--import", TSX, CLI, ...args];
-  return spawn(process.execPath, argv, { cwd: scene.folder.path, stdio: ["ignore", "ignore", "pipe"] });
-}
-
-async function untilItSays(child: ChildProcess, text: string): Promise<void> {
-  let said = "";
-  for await (const chunk of child.stderr ?? []) {
-    said += String(chunk);
-    if (said.includes(text)) return;
-  }
-  throw new Error(`it ended, and said: ${said}`);
+  return startSealift(scene.folder.path, args, ["ignore", "ignore", "pipe"]);
 }
 
 describe.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s", (signal) => {
@@ -106,36 +92,20 @@ async function writeSparseBundle(): Promise<void> {
   const small = await noiseLayer(1000, "small");
   const layer = { ...small, descriptor: { ...small.descriptor, size: 2 ** 40 } };
   const image = sampleImage({ layers: [layer] });
-  const source: ImageSource = {
-    resolve: async () => image.root.descriptor,
-    fetchManifest: async () => image.root,
-    fetchBlob: async ({ digest }, take) => {
-      const bytes = image.blobs.get(digest);
-      if (digest !== layer.descriptor.digest && bytes !== undefined) await take(bytes, 0);
-    },
-    [Symbol.asyncDispose]: async () => undefined,
+  const fetchBlob: ImageSource["fetchBlob"] = async ({ digest }, take) => {
+    const bytes = image.blobs.get(digest);
+    if (digest !== layer.descriptor.digest && bytes !== undefined) await take(bytes, 0);
   };
-  const file = await open(scene.folder.file("sparse.tar"), "w");
-  const sink: RandomAccessSink = {
-    order: "any",
-    allocate: (size) => file.truncate(size),
+  await using file = await open(scene.folder.file("sparse.tar"), "w");
+  vi.spyOn(ChunkSummer, "create").mockImplementation(sumsOfHoles);
+  await exportSparse({
+    image: image.root,
+    fetchBlob,
+    signer: scene.keys.signer,
+    file,
     write: async (position, bytes) => {
       await file.write(bytes, 0, bytes.length, position);
     },
-    commit: async () => undefined,
-    [Symbol.asyncDispose]: () => file.close(),
-  };
-  vi.spyOn(ChunkSummer, "create").mockImplementation(sumsOfHoles);
-  await exportImages({
-    images: ["app:1"],
-    platforms: "all",
-    referrers: true,
-    concurrency: 1,
-    identity: nextIdentity("sparse", new Date(), undefined),
-    signer: Promise.resolve(scene.keys.signer),
-    openSource: async () => source,
-    openSink: async () => sink,
-    onEvent: () => undefined,
   });
 }
 

@@ -2,16 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { SEALIFT, startSealift, untilItSays } from "../support/cli-child.js";
 import { noiseLayer, sampleImage } from "../support/images.js";
 import { Scene } from "../support/scene.js";
 import { storeImage } from "../support/store-image.js";
-
-// By its address, since the commands run in a folder of their own.
-const TSX = import.meta.resolve("tsx");
-const CLI = fileURLToPath(new URL("../support/cli-process.ts", import.meta.url));
-const SEALIFT = [process.execPath, "--import", TSX, CLI].map((word) => `'${word}'`).join(" ");
 
 let scene: Scene;
 let image: string;
@@ -80,17 +75,7 @@ describe("a real pipe", () => {
 
 describe("Ctrl-C", () => {
   function start(...args: string[]): ChildProcess {
-    const argv = ["--import", TSX, CLI, ...args];
-    return spawn(process.execPath, argv, { cwd: scene.folder.path, stdio: ["pipe", "pipe", "pipe"] });
-  }
-
-  async function untilItSays(child: ChildProcess, text: string): Promise<void> {
-    let said = "";
-    for await (const chunk of child.stderr ?? []) {
-      said += String(chunk);
-      if (said.includes(text)) return;
-    }
-    throw new Error(`it ended, and said: ${said}`);
+    return startSealift(scene.folder.path, args, ["pipe", "pipe", "pipe"]);
   }
 
   test("ends an export though nobody reads what it has written", async () => {

@@ -4,13 +4,12 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseDigest } from "../../src/oci/index.js";
-import { exportImages, nextIdentity } from "../../src/operations/index.js";
-import type { ImageSource } from "../../src/ports/index.js";
 import { noiseLayer, sampleImage } from "../support/images.js";
 import { textOf } from "../support/interop/process.js";
 import { Sealift } from "../support/interop/sealift.js";
 import { makeKeys } from "../support/keys.js";
 import type { PlanFigures } from "../support/many-images-process.js";
+import { exportSparse } from "../support/sparse-export.js";
 import { TempFolder } from "../support/temp-folder.js";
 
 const MANY_IMAGES = fileURLToPath(new URL("../support/many-images-process.ts", import.meta.url));
@@ -96,34 +95,18 @@ async function writeSparseBundle(
   const digest = parseDigest(`sha256:${hash.digest("hex")}`);
   const layer = { ...small, descriptor: { ...small.descriptor, digest, size } };
   const image = sampleImage({ layers: [layer] });
-  const source: ImageSource = {
-    resolve: async () => image.root.descriptor,
-    fetchManifest: async () => image.root,
+  await using file = await open(path, "w");
+  await exportSparse({
+    image: image.root,
     fetchBlob: async (descriptor, take) => {
       const bytes = image.blobs.get(descriptor.digest);
       if (descriptor.digest !== digest && bytes !== undefined) await take(bytes, 0);
       else for (const [chunk, position] of chunks()) await take(chunk, position);
     },
-    [Symbol.asyncDispose]: async () => undefined,
-  };
-  await using file = await open(path, "w");
-  await exportImages({
-    images: ["app:1"],
-    platforms: "all",
-    referrers: true,
-    concurrency: 1,
-    identity: nextIdentity("sparse", new Date(), undefined),
-    signer: Promise.resolve(keys.signer),
-    openSource: async () => source,
-    openSink: async () => ({
-      order: "any",
-      allocate: (total) => file.truncate(total),
-      write: async (position, bytes) => {
-        if (!zeros.subarray(0, bytes.length).equals(bytes)) await file.write(bytes, 0, bytes.length, position);
-      },
-      commit: async () => undefined,
-      [Symbol.asyncDispose]: async () => undefined,
-    }),
-    onEvent: () => undefined,
+    signer: keys.signer,
+    file,
+    write: async (position, bytes) => {
+      if (!zeros.subarray(0, bytes.length).equals(bytes)) await file.write(bytes, 0, bytes.length, position);
+    },
   });
 }

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type BundleIndex, type BundleLayout, filesOf } from "../../src/bundle/format/index.js";
 import { digestOf, MEDIA_TYPE } from "../../src/oci/index.js";
 import { openBundle } from "../../src/operations/read/open-bundle.js";
-import { RegistryClient } from "../../src/registry/index.js";
 import { encodeHeader } from "../../src/tar/index.js";
 import { readEntry } from "../support/entries.js";
 import { failureOf } from "../support/errors.js";
@@ -12,7 +11,7 @@ import { makeKeys, type TestKeys } from "../support/keys.js";
 import { MemorySource } from "../support/memory-source.js";
 import { Scene } from "../support/scene.js";
 import { storeImage } from "../support/store-image.js";
-import { READING_WAYS } from "./reading-ways.js";
+import { expectRefused as refused, importInto, READING_WAYS } from "./reading-ways.js";
 import { reassemble } from "./reassemble.js";
 
 let scene: Scene;
@@ -45,26 +44,8 @@ describe.each(READING_WAYS)("read from $name,", (way) => {
     return way.verify(bytes, scene.keys.trust, deep);
   }
 
-  async function importIt(bytes: Uint8Array) {
-    await using client = new RegistryClient();
-    return await way.import(bytes, scene.keys.trust, {
-      to: { registry: scene.far.host, prefix: "" },
-      dryRun: false,
-      concurrency: 2,
-      openDestination: async ({ registry, repository }) => client.repository(registry, repository),
-      onEvent: () => undefined,
-    });
-  }
-
-  /** A bundle is refused by verify and by import, with exit code 3, and nothing is tagged. */
-  async function expectRefused(bytes: Uint8Array, ...codes: string[]): Promise<void> {
-    const failure = await failureOf(() => verify(bytes));
-    expect(codes).toContain(failure.code);
-    expect(failure.exitCode).toBe(3);
-    expect(failure.message).toMatch(/^expected .*, (?:got|but) /);
-    expect((await failureOf(() => importIt(bytes))).exitCode).toBe(3);
-    expect(scene.far.storage.tags("app")).toEqual([]);
-  }
+  const importIt = (bytes: Uint8Array, prefix = "") => importInto(scene, way, bytes, prefix);
+  const expectRefused = (bytes: Uint8Array, ...codes: string[]) => refused(scene, way, bytes, codes);
 
   test("the bundle is good before anything is done to it", async () => {
     await expect(verify(good, true)).resolves.toMatchObject({ unpackedLayers: 2 });

@@ -9,13 +9,12 @@ import {
 } from "../../src/bundle/format/index.js";
 import { type Digest, digestOf } from "../../src/oci/index.js";
 import { openBundle } from "../../src/operations/read/open-bundle.js";
-import { RegistryClient } from "../../src/registry/index.js";
 import { failureOf } from "../support/errors.js";
 import { noiseLayer, sampleImage } from "../support/images.js";
 import { MemorySource } from "../support/memory-source.js";
 import { Scene } from "../support/scene.js";
 import { storeImage } from "../support/store-image.js";
-import { READING_WAYS } from "./reading-ways.js";
+import { expectRefused as refused, importInto, READING_WAYS } from "./reading-ways.js";
 import { reassemble } from "./reassemble.js";
 
 let scene: Scene;
@@ -67,24 +66,8 @@ describe.each(READING_WAYS)("read from $name,", (way) => {
     return way.verify(bytes, scene.keys.trust, false);
   }
 
-  async function importIt(bytes: Uint8Array, prefix = "") {
-    await using client = new RegistryClient();
-    return await way.import(bytes, scene.keys.trust, {
-      to: { registry: scene.far.host, prefix },
-      dryRun: false,
-      concurrency: 2,
-      openDestination: async ({ registry, repository }) => client.repository(registry, repository),
-      onEvent: () => undefined,
-    });
-  }
-
-  async function expectRefused(bytes: Uint8Array, ...codes: string[]): Promise<void> {
-    const failure = await failureOf(() => verify(bytes));
-    expect(codes).toContain(failure.code);
-    expect(failure.exitCode).toBe(3);
-    expect((await failureOf(() => importIt(bytes))).exitCode).toBe(3);
-    expect(scene.far.storage.tags("app")).toEqual([]);
-  }
+  const importIt = (bytes: Uint8Array, prefix = "") => importInto(scene, way, bytes, prefix);
+  const expectRefused = (bytes: Uint8Array, ...codes: string[]) => refused(scene, way, bytes, codes);
 
   describe("a delta", () => {
     test.each(["delta", "full"] as const)("is good in its %s form before anything is done to it", async (form) => {

@@ -1,23 +1,19 @@
 import {
   type BundleEntry,
-  type BundleForm,
   type BundleIndex,
   blobPath,
-  ChunkSummer,
   type Delta,
   encodeBundleIndex,
-  headerOf,
   type PlacedFile,
-  planForm,
 } from "../../src/bundle/format/index.js";
 import { type Digest, digestOf } from "../../src/oci/index.js";
 import { blobsInOrder } from "../../src/operations/graph/entry-order.js";
 import { graphsOf } from "../../src/operations/graph/referrer-graph.js";
 import { BundleContent } from "../../src/operations/read/bundle-content.js";
 import { type OpenBundle, openBundle } from "../../src/operations/read/open-bundle.js";
-import { sigstoreBundle } from "../../src/signing/index.js";
 import type { TestKeys } from "../support/keys.js";
 import { MemorySource } from "../support/memory-source.js";
+import { assembleBundle } from "./assemble-bundle.js";
 
 // The files before the blobs, which name the images for other readers.
 const DOCUMENTS = 3;
@@ -59,10 +55,17 @@ export async function makeDelta({ full, base, leaveOut, keys, change }: MakeDelt
   const delta: Delta = { bases: [{ kind: "bundle", stream, serial, created, indexDigest }], leftOut };
   const plain = { ...later.index, entries: [...later.index.entries.slice(0, DOCUMENTS), ...ordered], delta };
   const index = change?.(plain) ?? plain;
-  const bytes = encodeBundleIndex(index);
-  const signature = keys.signer.sign(bytes);
-  const write = (form: BundleForm) => assemble(full, later.layout.entries, index, bytes, signature, form);
-  return { index, indexDigest: digestOf(bytes), bytes: await write("delta"), merged: await write("full") };
+  const contentOf = (file: PlacedFile): Uint8Array => {
+    const original = later.layout.entries.find(({ path }) => path === file.path);
+    if (original === undefined) throw new Error(`the bundle has no ${file.path}`);
+    return full.subarray(original.position, original.position + original.size);
+  };
+  return {
+    index,
+    indexDigest: digestOf(encodeBundleIndex(index)),
+    bytes: await assembleBundle(index, "delta", keys, contentOf),
+    merged: await assembleBundle(index, "full", keys, contentOf),
+  };
 }
 
 /** The blobs of a bundle as those of a delta are ordered. */
@@ -75,34 +78,4 @@ async function inOrder(bundle: OpenBundle, left: ReadonlySet<Digest>): Promise<r
 
 async function open(bytes: Buffer) {
   return await openBundle(new MemorySource(bytes), { kind: "allow-unsigned" });
-}
-
-async function assemble(
-  full: Buffer,
-  originals: readonly PlacedFile[],
-  index: BundleIndex,
-  indexBytes: Uint8Array,
-  signature: Uint8Array,
-  form: BundleForm,
-): Promise<Buffer> {
-  const sigstore = sigstoreBundle(signature, digestOf(indexBytes), index.keyId);
-  const sizes = { index: indexBytes.length, signature: signature.length, sigstoreBundle: sigstore.length };
-  const layout = planForm(sizes, index, form);
-  const bundle = Buffer.alloc(layout.size);
-  const put = (file: PlacedFile, content: Uint8Array): void => {
-    bundle.set(headerOf(file), file.headerPosition);
-    bundle.set(content.subarray(0, file.size), file.position);
-  };
-  put(layout.index, indexBytes);
-  put(layout.signature, signature);
-  put(layout.sigstoreBundle, sigstore);
-  const summer = await ChunkSummer.create(layout.entries);
-  for (const [at, file] of layout.entries.entries()) {
-    const original = originals.find(({ path }) => path === file.path);
-    if (original === undefined) throw new Error(`the bundle has no ${file.path}`);
-    put(file, full.subarray(original.position, original.position + original.size));
-    summer.update(at, 0, bundle.subarray(file.position, file.position + file.size));
-  }
-  put(layout.chunkSums, summer.finish());
-  return bundle;
 }

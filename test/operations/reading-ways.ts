@@ -1,11 +1,15 @@
+import { expect } from "vitest";
 import type { ImportResult, SendOptions } from "../../src/operations/import.js";
 import { importBundle } from "../../src/operations/import.js";
 import { importStream } from "../../src/operations/import-stream.js";
 import { type VerifyResult, verifyBundle } from "../../src/operations/verify.js";
 import { verifyStream } from "../../src/operations/verify-stream.js";
+import { RegistryClient } from "../../src/registry/index.js";
 import type { TrustPolicy } from "../../src/signing/index.js";
+import { failureOf } from "../support/errors.js";
 import { MemorySource } from "../support/memory-source.js";
 import { passing } from "../support/pipe.js";
+import type { Scene } from "../support/scene.js";
 
 /** A way that a bundle reaches those who check it. Whatever is wrong with it must be found on each. */
 export interface ReadingWay {
@@ -33,3 +37,25 @@ export const READING_WAYS: readonly ReadingWay[] = [
     },
   },
 ];
+
+/** Imports what came in a way into the far registry of a scene. */
+export async function importInto(scene: Scene, way: ReadingWay, bytes: Uint8Array, prefix = ""): Promise<ImportResult> {
+  await using client = new RegistryClient();
+  return await way.import(bytes, scene.keys.trust, {
+    to: { registry: scene.far.host, prefix },
+    dryRun: false,
+    concurrency: 2,
+    openDestination: async ({ registry, repository }) => client.repository(registry, repository),
+    onEvent: () => undefined,
+  });
+}
+
+/** A bundle is refused by verify and by import, with exit code 3, and `app` is not tagged. */
+export async function expectRefused(scene: Scene, way: ReadingWay, bytes: Uint8Array, codes: readonly string[]) {
+  const failure = await failureOf(() => way.verify(bytes, scene.keys.trust, false));
+  expect(codes).toContain(failure.code);
+  expect(failure.exitCode).toBe(3);
+  expect(failure.message).toMatch(/^expected .*, (?:got|but) /);
+  expect((await failureOf(() => importInto(scene, way, bytes))).exitCode).toBe(3);
+  expect(scene.far.storage.tags("app")).toEqual([]);
+}

@@ -1,16 +1,6 @@
-import {
-  type BundleForm,
-  type BundleIndex,
-  type BundleLayout,
-  ChunkSummer,
-  encodeBundleIndex,
-  headerOf,
-  type PlacedFile,
-  planForm,
-} from "../../src/bundle/format/index.js";
-import { digestOf } from "../../src/oci/index.js";
-import { sigstoreBundle } from "../../src/signing/index.js";
+import type { BundleForm, BundleIndex, BundleLayout } from "../../src/bundle/format/index.js";
 import type { TestKeys } from "../support/keys.js";
+import { assembleBundle } from "./assemble-bundle.js";
 
 /** A bundle that is good. */
 export interface GoodBundle {
@@ -22,31 +12,14 @@ export interface GoodBundle {
 export async function reassemble(
   good: GoodBundle,
   changed: BundleIndex,
-  { signer }: TestKeys,
+  keys: TestKeys,
   contents: ReadonlyMap<string, Buffer> = new Map(),
   form: BundleForm = "full",
 ): Promise<Buffer> {
-  const bytes = encodeBundleIndex(changed);
-  const signature = signer.sign(bytes);
-  const sigstore = sigstoreBundle(signature, digestOf(bytes), changed.keyId);
-  const sizes = { index: bytes.length, signature: signature.length, sigstoreBundle: sigstore.length };
-  const placed = planForm(sizes, changed, form);
-  const bundle = Buffer.alloc(placed.size);
-  const put = (file: PlacedFile, content: Uint8Array): void => {
-    bundle.set(headerOf(file), file.headerPosition);
-    bundle.set(content.subarray(0, file.size), file.position);
-  };
-  put(placed.index, bytes);
-  put(placed.signature, signature);
-  put(placed.sigstoreBundle, sigstore);
-  const summer = await ChunkSummer.create(placed.entries);
-  for (const [at, file] of placed.entries.entries()) {
+  return await assembleBundle(changed, form, keys, (file, at) => {
     const original = good.layout.entries.find(({ path }) => path === file.path) ?? good.layout.entries[at];
-    if (original === undefined) continue;
+    if (original === undefined) return undefined;
     const { position, size } = original;
-    put(file, contents.get(file.path) ?? good.bytes.subarray(position, position + size));
-    summer.update(at, 0, bundle.subarray(file.position, file.position + file.size));
-  }
-  put(placed.chunkSums, summer.finish());
-  return bundle;
+    return contents.get(file.path) ?? good.bytes.subarray(position, position + size);
+  });
 }

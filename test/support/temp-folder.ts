@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -17,6 +17,17 @@ export class TempFolder implements AsyncDisposable {
   /** A path in the folder. */
   file(name: string): string {
     return join(this.path, name);
+  }
+
+  /** What is in it, sorted. */
+  async names(): Promise<readonly string[]> {
+    return (await readdir(this.path)).toSorted();
+  }
+
+  /** What all file handles inherit their calls from, to have a medium fail on demand. */
+  async fileHandles(): Promise<FileHandle> {
+    await using handle = await open(this.path);
+    return Object.getPrototypeOf(handle) as FileHandle;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

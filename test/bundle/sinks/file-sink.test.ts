@@ -20,21 +20,18 @@ async function createSink(path: string): Promise<FileSink> {
 describe("a file sink", () => {
   let folder: TempFolder;
   let path: string;
-  /** What all file handles inherit their calls from, to have a medium fail on demand. */
   let handles: FileHandle;
   beforeEach(async () => {
     folder = await TempFolder.create();
     path = folder.file("bundle.tar");
-    const handle = await open(folder.path);
-    handles = Object.getPrototypeOf(handle) as FileHandle;
-    await handle.close();
+    handles = await folder.fileHandles();
   });
   afterEach(async () => {
     vi.restoreAllMocks();
     await folder[Symbol.asyncDispose]();
   });
 
-  const names = (): Promise<string[]> => readdir(folder.path);
+  const names = (): Promise<readonly string[]> => folder.names();
 
   test("gives a file its name only once it is committed", async () => {
     const sink = await createSink(path);

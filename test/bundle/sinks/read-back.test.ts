@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, symlink, truncate, writeFile } from "node:fs/promises";
+import { type FileHandle, symlink, truncate, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { nameRange, readBack, UncachedFile } from "../../../src/bundle/sinks/read-back.js";
 import type { ReadBack, ReadBackOrigin } from "../../../src/ports/index.js";
@@ -48,9 +48,7 @@ describe("what was written, read back", () => {
     folder = await TempFolder.create();
     path = folder.file("bundle.tar.001.partial");
     collector = new Collector();
-    const handle = await open(folder.path);
-    handles = Object.getPrototypeOf(handle) as FileHandle;
-    await handle.close();
+    handles = await folder.fileHandles();
   });
   afterEach(async () => {
     vi.restoreAllMocks();

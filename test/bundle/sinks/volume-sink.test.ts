@@ -1,17 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import {
-  cp,
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { cp, type FileHandle, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { BundlePlace } from "../../../src/bundle/index.js";
@@ -30,15 +18,12 @@ const SET = digestOf(Buffer.from("the index"));
 
 let folder: TempFolder;
 let path: string;
-/** What all file handles inherit their calls from, to have a medium fail on demand. */
 let handles: FileHandle;
 
 beforeEach(async () => {
   folder = await TempFolder.create();
   path = folder.file("bundle.tar");
-  const handle = await open(folder.path);
-  handles = Object.getPrototypeOf(handle) as FileHandle;
-  await handle.close();
+  handles = await folder.fileHandles();
 });
 
 afterEach(async () => {
@@ -46,7 +31,7 @@ afterEach(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-const names = async (): Promise<string[]> => (await readdir(folder.path)).toSorted();
+const names = (): Promise<readonly string[]> => folder.names();
 
 async function createSink(partSize: number, fileSystem = ANY_FILE_SYSTEM): Promise<FileSink> {
   await finishRenames(path);
@@ -111,7 +96,7 @@ describe("a bundle in volumes", () => {
 
   test("has no name before all of it is whole and synced", async () => {
     const bytes = randomBytes(2500);
-    const atSync: string[][] = [];
+    const atSync: (readonly string[])[] = [];
     const sync = handles.sync;
     vi.spyOn(handles, "sync").mockImplementation(async function (this: FileHandle) {
       atSync.push(await names());
