@@ -11,19 +11,28 @@ import { digestOf } from "../../src/oci/index.js";
 import { sigstoreBundle } from "../../src/signing/index.js";
 import type { TestKeys } from "../support/keys.js";
 
+/** An index that somebody signed. Two forms of one bundle share one signature: another one would be other bytes. */
+export interface SignedIndex {
+  readonly index: BundleIndex;
+  readonly bytes: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export function signIndex(index: BundleIndex, { signer }: TestKeys): SignedIndex {
+  const bytes = encodeBundleIndex(index);
+  return { index, bytes, signature: signer.sign(bytes) };
+}
+
 /**
  * Writes the bundle that follows from an index, whatever the index says.
  *
  * @param contentOf - The content of the entry at a place; what has none stays zeros, and has no chunk sums.
  */
 export async function assembleBundle(
-  index: BundleIndex,
+  { index, bytes, signature }: SignedIndex,
   form: BundleForm,
-  { signer }: TestKeys,
   contentOf: (file: PlacedFile, at: number) => Uint8Array | undefined,
 ): Promise<Buffer> {
-  const bytes = encodeBundleIndex(index);
-  const signature = signer.sign(bytes);
   const sigstore = sigstoreBundle(signature, digestOf(bytes), index.keyId);
   const sizes = { index: bytes.length, signature: signature.length, sigstoreBundle: sigstore.length };
   const layout = planForm(sizes, index, form);

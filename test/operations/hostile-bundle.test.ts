@@ -45,7 +45,10 @@ describe.each(READING_WAYS)("read from $name,", (way) => {
   }
 
   const importIt = (bytes: Uint8Array, prefix = "") => importInto(scene, way, bytes, prefix);
-  const expectRefused = (bytes: Uint8Array, ...codes: string[]) => refused(scene, way, bytes, codes);
+  async function expectRefused(bytes: Uint8Array, ...codes: string[]): Promise<void> {
+    const { message } = await refused(scene, way, bytes, codes);
+    expect(message).toMatch(/^expected .*, (?:got|but) /);
+  }
 
   test("the bundle is good before anything is done to it", async () => {
     await expect(verify(good, true)).resolves.toMatchObject({ unpackedLayers: 2 });

@@ -3,7 +3,6 @@ import {
   type BundleIndex,
   blobPath,
   type Delta,
-  encodeBundleIndex,
   type PlacedFile,
 } from "../../src/bundle/format/index.js";
 import { type Digest, digestOf } from "../../src/oci/index.js";
@@ -13,7 +12,7 @@ import { BundleContent } from "../../src/operations/read/bundle-content.js";
 import { type OpenBundle, openBundle } from "../../src/operations/read/open-bundle.js";
 import type { TestKeys } from "../support/keys.js";
 import { MemorySource } from "../support/memory-source.js";
-import { assembleBundle } from "./assemble-bundle.js";
+import { assembleBundle, signIndex } from "./assemble-bundle.js";
 
 // The files before the blobs, which name the images for other readers.
 const DOCUMENTS = 3;
@@ -60,11 +59,12 @@ export async function makeDelta({ full, base, leaveOut, keys, change }: MakeDelt
     if (original === undefined) throw new Error(`the bundle has no ${file.path}`);
     return full.subarray(original.position, original.position + original.size);
   };
+  const signed = signIndex(index, keys);
   return {
     index,
-    indexDigest: digestOf(encodeBundleIndex(index)),
-    bytes: await assembleBundle(index, "delta", keys, contentOf),
-    merged: await assembleBundle(index, "full", keys, contentOf),
+    indexDigest: digestOf(signed.bytes),
+    bytes: await assembleBundle(signed, "delta", contentOf),
+    merged: await assembleBundle(signed, "full", contentOf),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { BundleForm, BundleIndex, BundleLayout } from "../../src/bundle/format/index.js";
 import type { TestKeys } from "../support/keys.js";
-import { assembleBundle } from "./assemble-bundle.js";
+import { assembleBundle, signIndex } from "./assemble-bundle.js";
 
 /** A bundle that is good. */
 export interface GoodBundle {
@@ -16,7 +16,7 @@ export async function reassemble(
   contents: ReadonlyMap<string, Buffer> = new Map(),
   form: BundleForm = "full",
 ): Promise<Buffer> {
-  return await assembleBundle(changed, form, keys, (file, at) => {
+  return await assembleBundle(signIndex(changed, keys), form, (file, at) => {
     const original = good.layout.entries.find(({ path }) => path === file.path) ?? good.layout.entries[at];
     if (original === undefined) return undefined;
     const { position, size } = original;
