@@ -1,14 +1,14 @@
 import { dirname } from "node:path";
-import { isSealiftError } from "../errors/index.js";
+import { isSealiftError, quote, SealiftError } from "../errors/index.js";
 import type { RandomAccessSource } from "../ports/index.js";
 import { FileSource } from "./file-source.js";
 import { openRandomMedium } from "./open-medium.js";
 import { FileSink } from "./sinks/file-sink.js";
 import { type FileSystem, fileSystemOf } from "./sinks/file-system.js";
-import { findReplacedVolumes, finishRenames, type ReplacedVolumes } from "./sinks/replaced-volumes.js";
-import { type Stamp, stampOfReplaced } from "./sinks/stamp.js";
+import { findReplacedVolumes, finishRenames, type ReplacedVolumes, siblingOf } from "./sinks/replaced-volumes.js";
+import { lstatOf, type Stamp, stampOfReplaced } from "./sinks/stamp.js";
 import { createVolumeSink } from "./sinks/volume-sink.js";
-import type { VolumesFile } from "./volumes-file.js";
+import { type VolumesFile, volumesFileName } from "./volumes-file.js";
 
 /** The parts that a bundle was cut into, as its volumes file has them. */
 export type Volumes = Omit<VolumesFile, "formatVersion">;
@@ -44,6 +44,7 @@ export class BundlePlace implements AsyncDisposable {
    */
   static async open(path: string, volumeSize: number | undefined): Promise<BundlePlace> {
     const fileSystem = await fileSystemOf(dirname(path));
+    await assertOneForm(path, volumeSize);
     if (volumeSize === undefined) {
       const stamp = await stampOfReplaced(path);
       const place = new BundlePlace(path, volumeSize, fileSystem, stamp);
@@ -101,6 +102,21 @@ export class BundlePlace implements AsyncDisposable {
     const where = { path: this.#path, partSize: this.#volumeSize, replaced: found };
     return await createVolumeSink({ ...where, fileSystem, onVolumes });
   }
+}
+
+/**
+ * A bundle as one file and its like in parts would lie beside each other, one of
+ * them old, and nobody could tell which one is meant.
+ */
+async function assertOneForm(path: string, volumeSize: number | undefined): Promise<void> {
+  const [other, what] =
+    volumeSize === undefined
+      ? [siblingOf(path, volumesFileName), "no parts of a bundle of that name"]
+      : [path, "no bundle that is one file"];
+  if ((await lstatOf(other)) === undefined) return;
+  throw new SealiftError("FILE_EXISTS", `expected ${what} beside the new one, got ${quote(other)}`, {
+    hint: "move or delete the old one first, or choose another name",
+  });
 }
 
 /** A set that cannot be read is replaced as if it were not there, like any damaged bundle. */

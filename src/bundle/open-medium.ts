@@ -91,14 +91,14 @@ export async function openRandomMedium(
   });
 }
 
-/** Where nothing is, and there is somebody to ask, the first stick is not plugged in yet. */
+/** Where nothing is, and there is somebody to ask, the first stick is not plugged in yet: its folder need not be there. */
 async function findBundle(paths: readonly string[], { volumePrompt }: OpenMediumOptions): Promise<Choice> {
-  for (let isFirst = true; ; isFirst = false) {
-    const scan = await scanMedia(paths, !isFirst);
+  const ask = volumePrompt?.ask;
+  for (;;) {
+    const scan = await scanMedia(paths, ask !== undefined);
     try {
       return await chooseBundle(scan);
     } catch (error) {
-      const ask = volumePrompt?.ask;
       if (ask === undefined || !isSealiftError(error, "FILE_NOT_FOUND")) throw error;
       await ask(`${error.message}. Insert a medium with a part of the bundle, and press Enter`);
     }

@@ -25,7 +25,7 @@ export async function assertNotRead(output: string, bundles: readonly ReadBundle
     for (const file of new Set([path, ...filesOf(source)])) {
       const stats = await statIfThere(file);
       const isSame = there !== undefined && stats?.dev === there.dev && stats.ino === there.ino;
-      if (!isSame && !(await isPartOf(place, file))) continue;
+      if (!isSame && !(await isPartOf(place, file)) && !(await isBeside(place, file))) continue;
       throw new SealiftError("USAGE", `expected --output to be a new file, but ${quote(file)} is read for it`, {
         hint: "write to another name, and delete the old bundle once the new one was verified",
       });
@@ -44,6 +44,15 @@ function filesOf(source: RandomAccessSource): readonly string[] {
     position += place.length;
   }
   return files;
+}
+
+// What a run that writes to a place has beside it: leftovers, which it goes on
+// with or removes, of the bundle or its parts; their journals; its lock.
+const BESIDE = /^(?:\.\d+)?\.(?:partial|lock)(?:\.|$)/;
+
+async function isBeside(place: string, file: string): Promise<boolean> {
+  const other = await realPlace(file);
+  return other.startsWith(place) && BESIDE.test(other.slice(place.length));
 }
 
 async function isPartOf(place: string, file: string): Promise<boolean> {

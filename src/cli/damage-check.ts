@@ -1,9 +1,11 @@
 import { SealiftError } from "../errors/index.js";
 import type { DamageReport, TrustPolicy } from "../index.js";
+import { assertFileName } from "./options.js";
 import type { CheckArguments } from "./quick-check.js";
 import { bundleWords } from "./reading.js";
 import { bundleFields, trustWords } from "./render/bundle-fields.js";
 import { damageLines, damageSummary } from "./render/damage-lines.js";
+import { deltaFields } from "./render/delta-fields.js";
 import { fieldLines } from "./render/fields.js";
 import { imageLines } from "./render/image-lines.js";
 import { shellWord } from "./render/shell-word.js";
@@ -19,6 +21,7 @@ export async function damageCheck(
   const { findDamageInFile } = await import("../index.js");
   const { signal, onEvent } = session;
   const request = args.damage;
+  assertFileName("--damage", request);
   const report = await findDamageInFile(args.bundle, { trust, request, signal, onEvent });
   const bundle = args.bundle.join(" ");
   return {
@@ -39,7 +42,7 @@ export function reportLines(bundle: string, report: DamageReport): string[] {
   const { result } = report;
   return [
     `${bundle} is whole: the digests of all its ${result.entries} entries are right`,
-    ...fieldLines(bundleFields(result), 2),
+    ...fieldLines([...bundleFields(result), ...deltaFields(result.delta)], 2),
     ...imageLines(result.images),
   ];
 }

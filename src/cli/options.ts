@@ -46,3 +46,11 @@ export function parseConcurrency(text: string | undefined): { readonly concurren
     },
   );
 }
+
+/** Refuses the names of a file to write that mean no file. */
+export function assertFileName(option: string, file: string): void {
+  if (file !== "" && file !== "-") return;
+  throw new SealiftError("USAGE", `expected ${option} to be a file, got ${file === "" ? "nothing" : '"-"'}`, {
+    hint: "name a file; one that is really called - is ./-",
+  });
+}

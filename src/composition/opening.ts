@@ -35,7 +35,7 @@ export async function openAnywhere(
   return noted(await openRandomMedium(listOf(paths), { ...(signal && { signal }), tolerant }), options).source;
 }
 
-function listOf(paths: BundlePaths): readonly string[] {
+export function listOf(paths: BundlePaths): readonly string[] {
   return typeof paths === "string" ? [paths] : paths;
 }
 

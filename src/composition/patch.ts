@@ -5,12 +5,12 @@ import {
   parseRequest,
   statedSize,
 } from "../bundle/format/index.js";
-import { assertWritable, FileSink, FileSource, stampOfReplaced } from "../bundle/index.js";
+import { assertNotRead, assertWritable, FileSink, FileSource, stampOfReplaced } from "../bundle/index.js";
 import { isSealiftError, quote } from "../errors/index.js";
 import { acquireLock, readSmallFile } from "../io/index.js";
 import { type MakePatchResult, makePatch } from "../operations/index.js";
 import type { DamageOptions } from "./damage.js";
-import { type BundlePaths, openAnywhere } from "./opening.js";
+import { type BundlePaths, listOf, openAnywhere } from "./opening.js";
 import { common } from "./options.js";
 import { assertReplaceable } from "./replaceable.js";
 
@@ -36,6 +36,10 @@ export async function makePatchFile(paths: BundlePaths, options: MakePatchFileOp
   const stamp = await stampOfReplaced(output);
   assertReplaceable(output, await isPatch(output), "a patch");
   await using source = await openAnywhere(paths, options);
+  await assertNotRead(
+    output,
+    listOf(paths).map((path) => ({ path, source })),
+  );
   return await makePatch({
     ...common(options),
     source,

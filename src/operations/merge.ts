@@ -2,7 +2,7 @@ import { type BundleIdentity, type BundleImage, blobPath, planForm } from "../bu
 import { quote, SealiftError } from "../errors/index.js";
 import { HashThread } from "../io/index.js";
 import { type Digest, digestOf } from "../oci/index.js";
-import type { RandomAccessSink } from "../ports/index.js";
+import type { EventListener, RandomAccessSink } from "../ports/index.js";
 import type { TrustPolicy } from "../signing/index.js";
 import { describeBase } from "./delta/left-out.js";
 import { graphsOf } from "./graph/referrer-graph.js";
@@ -63,6 +63,7 @@ export async function mergeBundles(options: MergeOptions): Promise<MergeResult> 
   const { delta, onEvent, signal } = options;
   const bundle = await openDelta(options);
   const bases = await openBases(options);
+  for (const { name, bundle: base } of bases) warnOfNewer(name, base, bundle, onEvent);
   await assertLayout(bundle, signal);
   const images = await walkImages(bundle, new BundleContent(bundle), signal);
   await using hashThread = new HashThread(() => undefined);
@@ -93,6 +94,15 @@ async function openBases({ bases, trust }: MergeOptions): Promise<readonly Named
   const opened: NamedBundle[] = [];
   for (const base of bases) opened.push(await openNamed(base, trust));
   return opened;
+}
+
+/** Who names bundles by a pattern gets them in the order of their names, not of their times. */
+function warnOfNewer(name: string, base: OpenBundle, delta: OpenBundle, onEvent: EventListener): void {
+  const made = base.index.identity.created;
+  const { created } = delta.index.identity;
+  if (made <= created) return;
+  const text = `${quote(name)} was made at ${made}, after the delta (${created}): the result is as old as the delta, which is the bundle that was named last`;
+  onEvent({ type: "warning", text });
 }
 
 function assertNothingMissing(bundle: OpenBundle, images: readonly WalkedImage[], blobs: BundleBlobs): void {

@@ -148,6 +148,15 @@ describe("a merge", () => {
     ]);
   });
 
+  test("says so if another bundle is newer than the delta, which was to be named last", async () => {
+    const path = scene.folder.file("newer.tar");
+    await scene.export(["app:1", "more:1"], { output: path, created: new Date(Date.now() + 3_600_000) });
+    const { texts, onEvent } = warnings();
+    await merge({ from: [base, await readFile(path)], onEvent });
+    expect(texts).toEqual([expect.stringMatching(/^"base 1" was made at .*, after the delta/)]);
+    expect((await readFile(output)).equals(delta.merged)).toBe(true);
+  });
+
   test("takes a chain of deltas over a full bundle", async () => {
     storeImage(scene.near.storage, "app", "1", sampleImage({ layers: [...layers, fix], config: { author: "later" } }));
     const latest = await exported("latest.tar", ["app:1"]);

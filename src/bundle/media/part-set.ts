@@ -1,4 +1,4 @@
-import { quote, SealiftError } from "../../errors/index.js";
+import { isSealiftError, quote, SealiftError } from "../../errors/index.js";
 import {
   MAX_PARTS,
   MAX_VOLUMES_FILE_SIZE,
@@ -133,6 +133,8 @@ async function readVolumes({ finds }: Scan): Promise<ReadonlyMap<string, MeantVo
   return found;
 }
 
+const WITHOUT_VOLUMES_FILE = "remove that file: the parts are read without it, too";
+
 /** What a volumes file says; undefined for a file that only has such a name. */
 async function readVolumesFile(file: FoundFile, { isOurs }: { isOurs: boolean }): Promise<VolumesFile | undefined> {
   if (file.size > MAX_VOLUMES_FILE_SIZE && !isOurs) return undefined;
@@ -145,14 +147,15 @@ async function readVolumesFile(file: FoundFile, { isOurs }: { isOurs: boolean })
     throw new SealiftError(
       "BUNDLE_INVALID",
       `expected the volumes file ${file.label} to have at most ${MAX_VOLUMES_FILE_SIZE} bytes, got more`,
-      { hint: "remove that file: the parts are read without it, too" },
+      { hint: WITHOUT_VOLUMES_FILE },
     );
   }
   try {
     return parseVolumesFile(Buffer.concat(chunks), `the volumes file ${file.label}`);
   } catch (error) {
-    if (isOurs) throw error;
-    return undefined;
+    if (!isOurs) return undefined;
+    if (!isSealiftError(error)) throw error;
+    throw new SealiftError(error.code, error.message, { hint: WITHOUT_VOLUMES_FILE, cause: error });
   }
 }
 

@@ -28,8 +28,10 @@ export interface Scan {
 // Far more than anybody keeps beside a bundle; each is opened to see what it is.
 const MAX_FOLDER_FILES = 10_000;
 
-// Half-made files of runs that ended early, and who holds the lock: never what is looked for.
-const NOT_FINAL = /\.partial(\.|$)|\.lock$/;
+// Never what is looked for: half-made files of runs that ended early, who holds
+// the lock, and what macOS writes beside each file on a medium without room for
+// its attributes, under the file's name (AppleDouble, RFC 1740, appendix B).
+const NEVER_MEANT = /\.partial(\.|$)|\.lock$|^\._/;
 
 // A ZIP begins with its first file, or with its end if there is none; the first
 // piece of a split one has a mark before. Its last piece begins with anything.
@@ -110,7 +112,7 @@ class Scanner {
   async #zip(path: string, origin: Find["origin"]): Promise<void> {
     // Most media hold no ZIP, and the library takes its time to load.
     const { zipEntries } = await import("./zip-entries.js");
-    const entries = await zipEntries(path);
+    const entries = (await zipEntries(path)).filter(({ name }) => !NEVER_MEANT.test(name));
     this.places.add(quote(path));
     for (const file of entries) {
       const sniff = async (): Promise<void> => {
@@ -144,7 +146,7 @@ async function filesIn(path: string): Promise<readonly string[]> {
   const names: string[] = [];
   try {
     for await (const entry of await opendir(path)) {
-      if (!entry.isDirectory() && !NOT_FINAL.test(entry.name)) names.push(entry.name);
+      if (!entry.isDirectory() && !NEVER_MEANT.test(entry.name)) names.push(entry.name);
       if (names.length > MAX_FOLDER_FILES) {
         throw new SealiftError(
           "CONFIG_INVALID",

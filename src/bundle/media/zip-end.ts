@@ -110,7 +110,7 @@ function assertSameInEnd(tail: Buffer, at: number, { entries, size, offset }: Zi
 function assertOneDisk(disk: number, onThisDisk: number, entries: number, label: string): void {
   if (disk === 0 && onThisDisk === entries) return;
   throw new SealiftError("BUNDLE_INVALID", `expected ${label} to be a whole ZIP, got a part of a split one`, {
-    hint: "join its parts first, for example with: zip -s 0 split.zip --out whole.zip",
+    hint: "unpack it with the program that made it, and name what was in it",
   });
 }
 

@@ -1,4 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
+import { availableParallelism } from "node:os";
+import pLimit from "p-limit";
 import { quote, SealiftError } from "../../errors/index.js";
 import { mediumError } from "../../io/index.js";
 import type { CommitOp } from "../../ports/index.js";
@@ -61,8 +63,9 @@ export async function sumParts(parts: readonly WrittenPart[], known: PartSums, o
   await using pool = new HashPool();
   const missing = parts.filter(({ size }, at) => sums.sumOf(at, size) === undefined);
   const total = missing.reduce((sum, { size }) => sum + size, 0);
+  const limit = pLimit(availableParallelism());
   return await Promise.all(
-    parts.map(async (part, at) => sums.sumOf(at, part.size) ?? (await hashPart(part, total, pool, op))),
+    parts.map((part, at) => limit(async () => sums.sumOf(at, part.size) ?? (await hashPart(part, total, pool, op)))),
   );
 }
 

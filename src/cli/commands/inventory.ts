@@ -1,6 +1,6 @@
 import { SealiftError } from "../../errors/index.js";
 import type { InventoryToFileResult } from "../../index.js";
-import { CONCURRENCY_OPTION, parseConcurrency } from "../options.js";
+import { assertFileName, CONCURRENCY_OPTION, parseConcurrency } from "../options.js";
 import { REGISTRY_OPTIONS, registryOptions } from "../registry-options.js";
 import { fieldLines } from "../render/fields.js";
 import { shellWord } from "../render/shell-word.js";
@@ -27,7 +27,7 @@ export const inventory = defineCommand({
   },
   run: async (args, session) => {
     const { place: places, output } = args;
-    assertFileName(output);
+    assertFileName("--output", output);
     const concurrency = parseConcurrency(args.concurrency);
     const created = sourceDate(session.host.env);
     const { inventoryToFile, parseDestination } = await import("../../index.js");
@@ -85,11 +85,4 @@ function inventoryLines(output: string, { registry, repositories }: InventoryToF
 
 function countedRepositories(count: number): string {
   return count === 1 ? "1 repository" : `${count} repositories`;
-}
-
-function assertFileName(output: string): void {
-  if (output !== "" && output !== "-") return;
-  throw new SealiftError("USAGE", `expected --output to be a file, got ${output === "" ? "nothing" : '"-"'}`, {
-    hint: "name a file; one that is really called - is ./-",
-  });
 }

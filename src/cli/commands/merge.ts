@@ -1,4 +1,3 @@
-import { SealiftError } from "../../errors/index.js";
 import type { MergeFilesResult } from "../../index.js";
 import {
   lastLine,
@@ -9,7 +8,7 @@ import {
   warnOfReadBack,
   writtenNames,
 } from "../medium-options.js";
-import { TRUST_OPTIONS } from "../options.js";
+import { assertFileName, TRUST_OPTIONS } from "../options.js";
 import { bundleFields, trustWords } from "../render/bundle-fields.js";
 import { type Field, fieldLines } from "../render/fields.js";
 import { imageLines } from "../render/image-lines.js";
@@ -37,7 +36,7 @@ export const merge = defineCommand({
   },
   run: async (args, session) => {
     const { bundle: bundles, output } = args;
-    assertFileName(output);
+    assertFileName("--output", output);
     const trust = await trustFrom(args, session);
     const { mergeFiles, parseVolumeSize } = await import("../../index.js");
     const medium = mediumOptions(args, output, parseVolumeSize);
@@ -51,14 +50,6 @@ export const merge = defineCommand({
     };
   },
 });
-
-// Other tools take `-` for stdout.
-function assertFileName(output: string): void {
-  if (output !== "" && output !== "-") return;
-  throw new SealiftError("USAGE", `expected --output to be a file, got ${output === "" ? "nothing" : '"-"'}`, {
-    hint: "name a file; one that is really called - is ./-",
-  });
-}
 
 function mergeLines(output: string, result: MergeFilesResult): string[] {
   const sources = result.taken.map(({ name, blobs, bytes }, position): Field => {

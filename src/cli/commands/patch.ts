@@ -1,4 +1,4 @@
-import { TRUST_OPTIONS } from "../options.js";
+import { assertFileName, TRUST_OPTIONS } from "../options.js";
 import { BUNDLE_OPERAND } from "../reading.js";
 import { trustWords } from "../render/bundle-fields.js";
 import { fieldLines } from "../render/fields.js";
@@ -26,6 +26,7 @@ export const patch = defineCommand({
   },
   run: async (args, session) => {
     const { request, output } = args;
+    assertFileName("--output", output);
     const trust = await trustFrom(args, session);
     const { makePatchFile } = await import("../../index.js");
     const { signal, onEvent } = session;

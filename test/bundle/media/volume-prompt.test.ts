@@ -51,6 +51,25 @@ async function contentOf({ source }: SequentialMedium): Promise<Buffer> {
 }
 
 describe("a bundle on one stick after the other", () => {
+  test("is read though the folders of sticks to come are not there yet", async () => {
+    const [first, second] = [folder.file("usb a"), folder.file("usb b")];
+    const set = await setOf("b.tar", parts);
+    const asked: string[] = [];
+    const medium = await openMedium([first, second], {
+      volumePrompt: {
+        ask: async (request) => {
+          asked.push(request);
+          if (asked.length > 1) return await writeFiles(second, { "b.tar.003": set["b.tar.003"]! });
+          const { "b.tar.003": _, ...others } = set;
+          await writeFiles(first, others);
+        },
+      },
+    });
+    if (medium.kind !== "sequential") throw new Error("expected a bundle that is read once");
+    expect((await contentOf(medium)).equals(bytes)).toBe(true);
+    expect(asked).toEqual([expect.stringContaining("usb a"), expect.stringContaining("part 3 of 3")]);
+  });
+
   test.each([true, false])("is read to its end, and no stick is asked for twice (volumes file: %s)", async (known) => {
     const set = await setOf("b.tar", parts, known);
     const volumes = known ? { "b.tar.volumes.json": set["b.tar.volumes.json"]! } : {};

@@ -201,6 +201,27 @@ describe("a diode:", () => {
     expect(Buffer.compare(await readFile(stage.bundle), good)).toBe(0);
   });
 
+  test("nothing is written to a file that is called -", async () => {
+    expect((await run("verify", copy, "--damage", "-")).code).toBe(2);
+    await damage(layout.size - 2000, Buffer.from("damage"));
+    expect((await run("verify", copy, "--damage", request)).code).toBe(3);
+    const { code, host } = await run("patch", stage.bundle, "--request", request, "-o", "-");
+    expect(code).toBe(2);
+    expect(host.stderr.text).toContain("one that is really called - is ./-");
+  });
+
+  test("a bundle that is called as a leftover of the patch would be is not lost", async () => {
+    const bundle = `${patch}.partial`;
+    await copyFile(stage.bundle, bundle);
+    await damage(layout.size - 2000, Buffer.from("damage"));
+    await run("verify", copy, "--damage", request);
+    const { code, host } = await run("patch", bundle, "--request", request, "-o", patch);
+    expect(code).toBe(2);
+    expect(host.stderr.text).toContain("is read for it");
+    expect((await readFile(bundle)).equals(good)).toBe(true);
+    await rm(bundle);
+  });
+
   test("bytes after the end are named, and cut off by a repair", async () => {
     await writeFile(copy, Buffer.concat([good, Buffer.from("more")]));
     const { code, host } = await run("verify", copy, "--damage", request);

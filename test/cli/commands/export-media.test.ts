@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, readFile, rename } from "node:fs/promises";
+import { type FileHandle, mkdir, readdir, readFile, rename } from "node:fs/promises";
 import { basename } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { noiseLayer, sampleImage } from "../../support/images.js";
@@ -21,9 +21,7 @@ beforeEach(async () => {
   storeImage(stage.scene.near.storage, "team/big", "1", sampleImage({ layers: [layer] }));
   big = `${stage.scene.near.host}/team/big:1`;
   await mkdir(stage.scene.folder.file("media"));
-  const handle = await open(stage.scene.folder.path);
-  handles = Object.getPrototypeOf(handle) as FileHandle;
-  await handle.close();
+  handles = await stage.scene.folder.fileHandles();
 });
 
 afterEach(async () => {
@@ -111,6 +109,31 @@ describe("export --volume-size", () => {
     expect(await names()).toEqual(VOLUMES.filter((name) => name !== "bundle.tar.003"));
     expect(requests.slice(before).filter(({ path }) => path.includes("/blobs/"))).toEqual([]);
     expect(await stage.host().run("verify", stage.scene.folder.file("media"), "--key", stage.publicKey)).toBe(0);
+  });
+
+  test("of many parts leaves no listener behind on the way, of which Node would warn", async () => {
+    const layers = [await noiseLayer(12_500_000, "huge")];
+    storeImage(stage.scene.near.storage, "team/big", "1", sampleImage({ layers }));
+    const warned: Error[] = [];
+    const listen = (warning: Error) => warned.push(warning);
+    process.on("warning", listen);
+    expect(await runExport(stage.host(), "--volume-size", "1MB")).toBe(0);
+    process.off("warning", listen);
+    expect((await names()).length).toBeGreaterThan(13);
+    expect(warned).toEqual([]);
+  });
+
+  test.each([
+    [["--volume-size", "1MB"], [], "bundle.tar.volumes.json"],
+    [[], ["--volume-size", "1MB"], "bundle.tar"],
+  ])("first with %j and then with %j is refused: both would lie there", async (first, second, there) => {
+    expect(await runExport(stage.host(), ...first)).toBe(0);
+    const before = await names();
+    const host = stage.host();
+    expect(await runExport(host, ...second)).toBe(2);
+    expect(host.stderr.text).toContain(there);
+    expect(host.stderr.text).toContain("move or delete the old one first");
+    expect(await names()).toEqual(before);
   });
 
   test("of more than the whole bundle writes one part", async () => {

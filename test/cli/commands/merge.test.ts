@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { digestOf } from "../../../src/oci/index.js";
 import { readEntry } from "../../support/entries.js";
@@ -134,6 +134,19 @@ describe("a merge that is refused", () => {
     const after = await Promise.all(inputs.map(async (path) => digestOf(await readFile(path))));
     expect(after).toEqual(before);
   });
+
+  test.each([".partial", ".partial.old", ".001.partial"])(
+    "2: a bundle is called as a leftover of the output: %s",
+    async (suffix) => {
+      const base = `${output}x${suffix}`;
+      await copyFile(weekly, base);
+      const { host, code } = merge(base, delta, "-o", `${output}x`);
+      expect(await code).toBe(2);
+      expect(host.stderr.text).toContain("is read for it");
+      expect((await readFile(base)).equals(await readFile(weekly))).toBe(true);
+      await rm(base);
+    },
+  );
 
   test("2: the output is a symbolic link, or a file that is no bundle", async () => {
     const [link, letter] = [stage.scene.folder.file("link.tar"), stage.scene.folder.file("letter.txt")];

@@ -12,13 +12,13 @@ export async function flipLastLayerByte(from: string, to: string): Promise<void>
   await file.write(byte, 0, 1, position);
 }
 
-/** Where the bytes of the tar's last entry begin, as GNU tar counts: its header is one block of 512 bytes. */
+/** Where the bytes of the tar's last blob begin, which is the last entry but one, as GNU tar counts: its header is one block of 512 bytes. */
 async function lastBlobOffset(bundle: string): Promise<number> {
   const lines = (await textOf("tar", ["--list", "--block-number", "--file", bundle])).split("\n");
   const entries = lines.filter((line) => !line.includes("** Block of NULs **"));
-  const block = /^block (\d+): blobs\//.exec(entries.at(-1) ?? "")?.[1];
+  const block = /^block (\d+): blobs\//.exec(entries.at(-2) ?? "")?.[1];
   if (block === undefined) {
-    throw new Error(`expected the last entry of ${bundle} to be a blob, got ${entries.at(-1) ?? "none"}`);
+    throw new Error(`expected the last entry but one of ${bundle} to be a blob, got ${entries.at(-2) ?? "none"}`);
   }
   return (Number(block) + 1) * 512;
 }
