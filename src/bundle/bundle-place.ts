@@ -113,7 +113,13 @@ async function assertOneForm(path: string, volumeSize: number | undefined): Prom
     volumeSize === undefined
       ? [siblingOf(path, volumesFileName), "no parts of a bundle of that name"]
       : [path, "no bundle that is one file"];
-  if ((await lstatOf(other)) === undefined) return;
+  const stats = await lstatOf(other);
+  if (stats === undefined) return;
+  if (stats.isDirectory()) {
+    throw new SealiftError("FILE_EXISTS", `expected the name of a bundle, got ${quote(other)}, which is a folder`, {
+      hint: "name a file in that folder",
+    });
+  }
   throw new SealiftError("FILE_EXISTS", `expected ${what} beside the new one, got ${quote(other)}`, {
     hint: "move or delete the old one first, or choose another name",
   });

@@ -108,7 +108,7 @@ export function parseVolumesFile(bytes: Uint8Array, what: string): VolumesFile {
   const base = parsePartName(parts[0]?.name ?? "")?.name ?? "";
   for (const [at, part] of parts.entries()) {
     const parsed = parsePartName(part.name);
-    if (parsed?.name !== base || parsed.number !== at + 1 || /[/\0]/.test(base) || part.name.startsWith("..")) {
+    if (parsed?.name !== base || parsed.number !== at + 1 || /[/\0]/.test(base)) {
       throw volumesError(`expected part ${at + 1} in ${what} to have that number in its name, got ${quote(part.name)}`);
     }
     const expected = Math.min(partSize, size - at * partSize);

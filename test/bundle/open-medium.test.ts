@@ -50,6 +50,36 @@ async function opened(paths: readonly string[], options = {}): Promise<RandomMed
   return (await openRandomMedium(paths, options)).source;
 }
 
+describe("a crowd of files", () => {
+  test("beside a part that was named is not looked at", async () => {
+    await writeFiles(a, await setOf("bundle.tar", parts));
+    await writeFiles(
+      a,
+      Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`photo-${at}.jpg`, Buffer.of()])),
+    );
+    await expectWhole([`${a}/bundle.tar.001`]);
+  });
+
+  test("that all look like parts of other bundles takes no memory for each pair of them", async () => {
+    await writeFiles(a, { "bundle.tar": bytes });
+    const entries = Array.from({ length: 10_000 }, (_, at) => ({ name: `x${at}.001`, bytes: Buffer.of() }));
+    const zip = makeZip(entries);
+    await writeFiles(a, { "1.zip": zip, "2.zip": zip });
+    await expectWhole([a]);
+    await writeFiles(b, { "1.zip": zip, "2.zip": zip, "3.zip": zip, "4.zip": zip });
+    const failure = await failureOf(() => openMedium([`${b}/1.zip`, `${b}/2.zip`, `${b}/3.zip`, `${b}/4.zip`]));
+    expect(failure.message).toContain("expected one bundle, got 10000");
+  });
+
+  test("that all look like volumes files is not all read", async () => {
+    const large = Buffer.alloc(2 * 1024 * 1024, " ");
+    await writeFiles(a, Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`x${at}.volumes.json`, large])));
+    const failure = await failureOf(() => openMedium([a]));
+    expect(failure.code).toBe("CONFIG_INVALID");
+    expect(failure.hint).toContain("a folder of their own");
+  });
+});
+
 describe("a bundle in one file is found", () => {
   test("by its path, whatever its name", async () => {
     for (const name of ["bundle.tar", "bundle.tar.202", "bundle.zip", "bundle.tar.gz"]) {

@@ -103,8 +103,17 @@ export function isBundleHead(head: Uint8Array): boolean {
   return statedSize(head.subarray(0, HEADER_BLOCK_SIZE), BUNDLE_INDEX_PATH) !== undefined;
 }
 
+// Each is compared with every part that is looked for.
+const knownEdges = new WeakMap<FoundFile, Promise<string | undefined>>();
+
 /** {@link edgesOf} a found file; undefined for a packed one, which would have to be unpacked. */
-export async function foundEdges(found: FoundFile): Promise<string | undefined> {
+export function foundEdges(found: FoundFile): Promise<string | undefined> {
+  const known = knownEdges.get(found) ?? readEdges(found);
+  knownEdges.set(found, known);
+  return known;
+}
+
+async function readEdges(found: FoundFile): Promise<string | undefined> {
   if (isDeflated(found.packing)) return undefined;
   await using file = await openFound(found);
   return await edgesOf(found.size, async (position, length) => {

@@ -16,8 +16,8 @@ export interface PartSet {
   /** By number, from 1; what goes by a number more than once is in there as often. */
   readonly parts: ReadonlyMap<number, readonly FoundFile[]>;
   readonly volumes: FoundVolumes | undefined;
-  /** All else that lies there: a part may have been given another name. */
-  readonly others: readonly FoundFile[];
+  /** All that lies there: a part may have been given another name. */
+  readonly finds: readonly Find[];
   /** Where it was looked, quoted. */
   readonly places: readonly string[];
 }
@@ -74,7 +74,7 @@ function lonePackedTar({ finds }: Scan): Choice | undefined {
  */
 export async function setNamed(scan: Scan, name: string): Promise<PartSet> {
   const set = (await partSets(scan)).find((candidate) => candidate.name === name);
-  return set ?? { name, parts: new Map(), volumes: undefined, others: [], places: scan.places };
+  return set ?? { name, parts: new Map(), volumes: undefined, finds: [], places: scan.places };
 }
 
 async function partSets(scan: Scan): Promise<readonly PartSet[]> {
@@ -89,9 +89,7 @@ async function partSets(scan: Scan): Promise<readonly PartSet[]> {
   const meant = new Set(scan.finds.filter(({ origin }) => origin !== "beside").map(({ file }) => file));
   const sets = [...new Set([...parts.keys(), ...volumes.keys()])].map((name) => {
     const numbered = parts.get(name) ?? new Map<number, FoundFile[]>();
-    const own = new Set([...numbered.values()].flat());
-    const others = scan.finds.filter(({ file }) => !own.has(file)).map(({ file }) => file);
-    return { name, parts: numbered, volumes: volumes.get(name), others, places: scan.places };
+    return { name, parts: numbered, volumes: volumes.get(name), finds: scan.finds, places: scan.places };
   });
   return sets.filter(
     (set) => set.volumes?.isMeant === true || [...set.parts.values()].flat().some((file) => meant.has(file)),
@@ -107,6 +105,17 @@ async function isLikely({ parts, volumes }: PartSet, { finds }: Scan): Promise<b
   return false;
 }
 
+// Of all volumes files that lie where the user pointed: hundreds, of sets as large as can be.
+const MAX_VOLUMES_FILES_SIZE = 16 * MAX_VOLUMES_FILE_SIZE;
+
+function tooManyVolumes(): SealiftError {
+  return new SealiftError(
+    "CONFIG_INVALID",
+    `expected volumes files of at most ${MAX_VOLUMES_FILES_SIZE} bytes in all, got more`,
+    { hint: "put the parts of the bundle, and its volumes file, into a folder of their own" },
+  );
+}
+
 interface MeantVolumes extends FoundVolumes {
   readonly isMeant: boolean;
 }
@@ -114,8 +123,11 @@ interface MeantVolumes extends FoundVolumes {
 /** The volumes files, by the name of the bundle whose parts they list. */
 async function readVolumes({ finds }: Scan): Promise<ReadonlyMap<string, MeantVolumes>> {
   const found = new Map<string, MeantVolumes>();
+  let size = 0;
   for (const { file, kind, origin } of finds) {
     if (kind !== "volumes") continue;
+    size += Math.min(file.size, MAX_VOLUMES_FILE_SIZE);
+    if (size > MAX_VOLUMES_FILES_SIZE) throw tooManyVolumes();
     const content = await readVolumesFile(file, { isOurs: origin === "named" || hasPartsOf(file, finds) });
     const name = parsePartName(content?.parts[0]?.name ?? "")?.name;
     if (content === undefined || name === undefined) continue;

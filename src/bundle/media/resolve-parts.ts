@@ -1,5 +1,5 @@
 import { quote, SealiftError } from "../../errors/index.js";
-import { partName, type VolumePart } from "../volumes-file.js";
+import { parsePartName, partName, type VolumePart } from "../volumes-file.js";
 import { type FoundFile, foundEdges } from "./found-file.js";
 import { type FoundVolumes, lastNumber, onlyPart, type PartSet } from "./part-set.js";
 
@@ -39,7 +39,9 @@ export async function resolveParts(set: PartSet, tolerant: boolean): Promise<rea
     if (!tolerant) assertNoMore(set, volumes);
     for (const [at, part] of volumes.content.parts.entries()) {
       const { size, sha256 } = part;
-      parts.push({ number: at + 1, size, sha256, file: await listedPart(set, volumes, at, tolerant) });
+      const file = await listedPart(set, volumes, at, tolerant);
+      if (!tolerant && file instanceof SealiftError) throw file;
+      parts.push({ number: at + 1, size, sha256, file });
     }
   }
   if (tolerant) return volumes === undefined ? placedAlike(set, parts) : parts;
@@ -104,8 +106,9 @@ async function wrongPart(file: FoundFile, { content, label }: FoundVolumes, at: 
 
 async function missingListed(set: PartSet, volumes: FoundVolumes, at: number): Promise<SealiftError> {
   const part = volumes.content.parts[at];
-  for (const file of set.others) {
-    if (part === undefined || file.size !== part.size || (await foundEdges(file)) !== part.edges) continue;
+  for (const { file } of set.finds) {
+    if (part === undefined || file.size !== part.size || parsePartName(file.name)?.name === set.name) continue;
+    if ((await foundEdges(file)) !== part.edges) continue;
     return missingPart(set, at + 1, volumes, `${file.label} begins and ends like it: rename it to ${quote(part.name)}`);
   }
   return missingPart(set, at + 1, volumes);

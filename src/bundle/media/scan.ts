@@ -27,6 +27,7 @@ export interface Scan {
 
 // Far more than anybody keeps beside a bundle; each is opened to see what it is.
 const MAX_FOLDER_FILES = 10_000;
+const MAX_FINDS = 3 * MAX_FOLDER_FILES;
 
 // Never what is looked for: half-made files of runs that ended early, who holds
 // the lock, and what macOS writes beside each file on a medium without room for
@@ -101,7 +102,7 @@ class Scanner {
   async #beside(path: string): Promise<void> {
     const folder = dirname(path);
     this.places.add(quote(folder));
-    for (const name of await filesIn(folder)) {
+    for (const name of await filesIn(folder, (name) => nameKind(name) !== undefined)) {
       const kind = nameKind(name);
       if (kind === undefined) continue;
       const file = await plainIn(folder, name);
@@ -126,9 +127,14 @@ class Scanner {
 
   #add(find: Find): void {
     const key = `${find.file.path}\0${find.file.offset}`;
-    const isKnown = this.#seen.has(key);
+    if (this.#seen.has(key)) return;
+    if (this.finds.length >= MAX_FINDS) {
+      throw new SealiftError("CONFIG_INVALID", `expected at most ${MAX_FINDS} files on all media, got more`, {
+        hint: "name the bundle, or its parts, instead of the folders and ZIPs",
+      });
+    }
     this.#seen.add(key);
-    if (!isKnown) this.finds.push(find);
+    this.finds.push(find);
   }
 
   /** What is wrong with one of many files matters only if no other is what is looked for. */
@@ -142,11 +148,12 @@ class Scanner {
   }
 }
 
-async function filesIn(path: string): Promise<readonly string[]> {
+/** @param isMeant - Others may be as many as they like. */
+async function filesIn(path: string, isMeant = (_name: string) => true): Promise<readonly string[]> {
   const names: string[] = [];
   try {
     for await (const entry of await opendir(path)) {
-      if (!entry.isDirectory() && !NEVER_MEANT.test(entry.name)) names.push(entry.name);
+      if (!entry.isDirectory() && !NEVER_MEANT.test(entry.name) && isMeant(entry.name)) names.push(entry.name);
       if (names.length > MAX_FOLDER_FILES) {
         throw new SealiftError(
           "CONFIG_INVALID",

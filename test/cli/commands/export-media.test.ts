@@ -136,6 +136,23 @@ describe("export --volume-size", () => {
     expect(await names()).toEqual(before);
   });
 
+  test.each(["media", "media/", "media/.."])("to the folder %s is refused: parts would lie beside it", async (name) => {
+    const host = stage.host();
+    const folder = `${stage.scene.folder.path}/${name}`;
+    expect(await host.run("export", big, "-o", folder, "--key", stage.privateKey, "--volume-size", "1MB")).toBe(2);
+    expect(host.stderr.text).toContain("which is a folder");
+    expect(await names()).toEqual([]);
+  });
+
+  test("gives a bundle whose name begins with two points", async () => {
+    const path = stage.scene.folder.file("media/..b.tar");
+    for (let run = 0; run < 2; run += 1) {
+      const args = ["export", big, "-o", path, "--key", stage.privateKey, "--volume-size", "1MB"];
+      expect(await stage.host().run(...args)).toBe(0);
+    }
+    expect(await stage.host().run("verify", stage.scene.folder.file("media"), "--key", stage.publicKey)).toBe(0);
+  });
+
   test("of more than the whole bundle writes one part", async () => {
     const host = stage.host();
     expect(await runExport(host, "--volume-size", "fat32")).toBe(0);
