@@ -1,4 +1,5 @@
 import { encodeInventory, MAX_INVENTORY_SIZE, parseInventory } from "../bundle/format/index.js";
+import { assertWritable } from "../bundle/index.js";
 import { replaceFile } from "../io/index.js";
 import { parseDestination } from "../oci/index.js";
 import { type InventoryFailure, takeInventory } from "../operations/index.js";
@@ -22,8 +23,10 @@ export interface InventoryToFileResult {
   readonly created: string;
   /** The repositories that were read, each with how much is in it. */
   readonly repositories: readonly { readonly name: string; readonly blobs: number; readonly bytes: number }[];
-  /** The repositories that could not be read: the inventory has nothing of them. */
+  /** The repositories that could not be read, a thousand at most: the inventory has nothing of them. */
   readonly failures: readonly InventoryFailure[];
+  /** How many there are of these. */
+  readonly failed: number;
 }
 
 /**
@@ -31,7 +34,7 @@ export interface InventoryToFileResult {
  *
  * @param places - `REGISTRY`, `REGISTRY/PREFIX` or `REGISTRY/REPOSITORY`, all of one registry.
  * @throws SealiftError `FILE_EXISTS` if something else than an inventory is in
- * its place; as `takeInventory` and `encodeInventory`.
+ * its place; as `assertWritable`, `takeInventory` and `encodeInventory`.
  */
 export async function inventoryToFile(
   places: readonly string[],
@@ -39,10 +42,11 @@ export async function inventoryToFile(
 ): Promise<InventoryToFileResult> {
   const { output, concurrency = DEFAULT_CONCURRENCY } = options;
   const parsed = places.map(parseDestination);
+  await assertWritable(output);
   await assertDocumentReplaceable(output, MAX_INVENTORY_SIZE, parseInventory, "an inventory");
   await using client = await openClient(options);
   const created = `${(options.created ?? new Date()).toISOString().slice(0, 19)}Z`;
-  const { registry, repositories, failures } = await takeInventory({
+  const { registry, repositories, failures, failed } = await takeInventory({
     ...common(options),
     places: parsed,
     // What a mirror has says nothing of the registry itself.
@@ -54,7 +58,7 @@ export async function inventoryToFile(
   const counted = repositories.map(({ name, blobs }) => {
     return { name, blobs: blobs.length, bytes: blobs.reduce((sum, { size }) => sum + size, 0) };
   });
-  return { registry, created, repositories: counted, failures };
+  return { registry, created, repositories: counted, failures, failed };
 }
 
 // It is carried to another machine and another user; there is no secret in it.

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { readlinkSync } from "node:fs";
-import { link, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod";
 import { quote, SealiftError } from "../errors/index.js";
 import { errnoOf, mediumError } from "./medium-error.js";
+import { readSmallFile } from "./read-file.js";
 
 const ownerSchema = z.object({
   pid: z.int().positive(),
@@ -19,6 +20,9 @@ type Owner = z.infer<typeof ownerSchema>;
 // What link(2) fails with where there are no hard links: FAT, exFAT, some network
 // and FUSE file systems. There the lock is created in one step instead.
 const NO_HARD_LINKS = new Set<string | undefined>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+// In bytes. A lock takes some 200: a host's name has 64 characters at most (gethostname(2)).
+const MAX_LOCK_SIZE = 4096;
 
 // What randomUUID makes.
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -128,7 +132,8 @@ async function place(path: string, draft: string, mine: Owner): Promise<boolean>
 
 async function readOwner(path: string): Promise<Owner | undefined> {
   try {
-    return ownerSchema.parse(JSON.parse(await readFile(path, "utf8")));
+    // What lies under a lock's name may be anything: a pipe, a device, a huge file.
+    return ownerSchema.parse(JSON.parse((await readSmallFile(path, MAX_LOCK_SIZE)).toString("utf8")));
   } catch {
     return undefined;
   }

@@ -9,6 +9,12 @@ const MAX_DEPTH = 64;
 // document has more that registries give; those of Sealift's own state more.
 const MAX_CONTAINERS = 400_000;
 
+// Members with names of their own cost hundreds of bytes each, and ever more
+// time; items of a list at least eight bytes. The objects that make a document
+// large have three members at most: an entry of a bundle, and a blob in an
+// inventory; what has more of them, such as a descriptor, has longer values.
+const MEMBERS_PER_CONTAINER = 3;
+
 /**
  * Parses JSON that came from outside and checks it against a schema. All that
  * is wrong is said at once.
@@ -17,7 +23,8 @@ const MAX_CONTAINERS = 400_000;
  * counts is left to each reader (RFC 8259 section 4).
  *
  * @param what - Names the document in the error, for example `manifest sha256:…`.
- * @param maxContainers - How many objects and arrays it may have.
+ * @param maxContainers - How many objects and arrays it may have, three members
+ * for each, and three commas.
  * @throws SealiftError `code` if the bytes are not UTF-8, not JSON, nested too
  * deeply, have a member twice, or are not what the schema describes.
  */
@@ -149,11 +156,13 @@ function describeIssues(error: z.ZodError): string {
   return more > 0 ? `${shown.join("; ")}; and ${more} more` : shown.join("; ");
 }
 
-/** Looks for more nesting than is safe to parse, and counts the members of all objects. */
+/** Looks for more nesting, and more values, than is safe to parse, and counts the members of all objects. */
 function scan(text: string, maxContainers: number): number {
+  const maxMembers = MEMBERS_PER_CONTAINER * maxContainers;
   let depth = 0;
   let containers = 0;
   let members = 0;
+  let commas = 0;
   let inString = false;
   for (let index = 0; index < text.length; index += 1) {
     const character = text.charCodeAt(index);
@@ -161,8 +170,13 @@ function scan(text: string, maxContainers: number): number {
       if (character === 0x5c) index += 1;
       else if (character === 0x22) inString = false;
     } else if (character === 0x22) inString = true;
-    else if (character === 0x3a) members += 1;
-    else if (character === 0x7b || character === 0x5b) {
+    else if (character === 0x3a) {
+      members += 1;
+      if (members > maxMembers) throw new Error(`more than ${maxMembers} members`);
+    } else if (character === 0x2c) {
+      commas += 1;
+      if (commas > maxMembers) throw new Error(`more than ${maxMembers} members and items`);
+    } else if (character === 0x7b || character === 0x5b) {
       depth += 1;
       containers += 1;
       if (containers > maxContainers) throw new Error(`more than ${maxContainers} objects and arrays`);

@@ -8,11 +8,13 @@ import {
   isForeignLayerMediaType,
   isRepository,
   parseManifest,
+  type RawManifest,
   type Reference,
 } from "../oci/index.js";
 import type { EventListener, ImageSource, Op, RepositoryLister } from "../ports/index.js";
 import { readTags } from "./collect/read-tags.js";
 import { runAll } from "./concurrency/run-all.js";
+import { boundless, MetadataReader } from "./graph/metadata-reader.js";
 
 /** What {@link takeInventory} needs. */
 export interface InventoryOptions extends Op {
@@ -30,7 +32,10 @@ export interface TakenInventory {
   readonly registry: string;
   /** Sorted by name. */
   readonly repositories: readonly InventoryRepository[];
+  /** Of those that could not be read, sorted: the first thousand that were met. */
   readonly failures: readonly InventoryFailure[];
+  /** How many could not be read. */
+  readonly failed: number;
 }
 
 /** A repository that could not be read. */
@@ -45,6 +50,13 @@ const MAX_BLOBS = 1_000_000;
 
 // As deep as images are walked on export and on import.
 const MAX_DEPTH = 8;
+
+// The largest published indexes list some hundred. Children that are not there
+// take no bytes, so no bound of these would ever end their walk.
+const MAX_MANIFESTS = 10_000;
+
+// An error takes some 10 kB. Nobody reads more of them.
+const MAX_FAILURES = 1000;
 
 // After every so many repositories, the user hears how far it is.
 const STEPS = 20;
@@ -67,6 +79,7 @@ export async function takeInventory(options: InventoryOptions): Promise<TakenInv
   });
   const taken = new Map<string, InventoryRepository>();
   const failures: InventoryFailure[] = [];
+  let failed = 0;
   const budget = new Budget(names.length, options.onEvent);
   const limit = pLimit(options.concurrency);
   await runAll(names, options.concurrency, options.signal, async (name, signal) => {
@@ -77,14 +90,19 @@ export async function takeInventory(options: InventoryOptions): Promise<TakenInv
       if (!isRefused(error)) throw error;
       // Distribution goes on listing repositories whose last tag is gone.
       if (error.code === "NOT_FOUND" && listed.has(name)) taken.set(name, { name, blobs: [] });
-      else failures.push({ repository: formatRepository({ registry, repository: name }), error });
+      else {
+        failed += 1;
+        if (failed <= MAX_FAILURES)
+          failures.push({ repository: formatRepository({ registry, repository: name }), error });
+      }
     }
     budget.finishRepository();
   });
   const [first] = failures;
   if (taken.size === 0 && first !== undefined) throw first.error;
   const repositories = names.flatMap((name) => taken.get(name) ?? []);
-  return { registry, repositories, failures: failures.toSorted((a, b) => (a.repository < b.repository ? -1 : 1)) };
+  failures.sort((a, b) => (a.repository < b.repository ? -1 : 1));
+  return { registry, repositories, failures, failed };
 }
 
 /** Counts what all repositories have together. */
@@ -116,6 +134,8 @@ class Budget {
   }
 }
 
+type ManifestReader = (descriptor: Descriptor) => Promise<RawManifest>;
+
 /** Reads all images of one repository. */
 class RepositoryReader {
   readonly #reference: Reference;
@@ -124,7 +144,9 @@ class RepositoryReader {
   readonly #options: InventoryOptions;
   readonly #visited = new Set<Digest>();
   readonly #blobs = new Map<Digest, number>();
-  readonly #bad: { readonly tag: string; readonly error: SealiftError }[] = [];
+  /** Of the tags that cannot be read, only one: a registry may list a million of them. */
+  #firstBad: { readonly tag: string; readonly message: string } | undefined;
+  #bad = 0;
 
   constructor(reference: Reference, limit: ReturnType<typeof pLimit>, budget: Budget, options: InventoryOptions) {
     this.#reference = reference;
@@ -143,13 +165,13 @@ class RepositoryReader {
       ...this.#op,
     });
     await this.#each(tags, (tag) => this.#readTag(source, tag));
-    const [first] = this.#bad;
+    const first = this.#firstBad;
     if (first !== undefined) {
-      const many = this.#bad.length > 1;
-      const what = many ? `${this.#bad.length} tags` : "1 tag";
+      const many = this.#bad > 1;
+      const what = many ? `${this.#bad} tags` : "1 tag";
       const why = many ? `are left out, since they cannot be read, such as` : "is left out, since it cannot be read:";
       const name = formatRepository(this.#reference);
-      onEvent({ type: "warning", text: `${what} of ${name} ${why} ${first.tag}: ${first.error.message}` });
+      onEvent({ type: "warning", text: `${what} of ${name} ${why} ${first.tag}: ${first.message}` });
     }
     const blobs = [...this.#blobs].map(([digest, size]) => ({ digest, size }));
     return blobs.sort((a, b) => (a.digest < b.digest ? -1 : 1));
@@ -177,23 +199,39 @@ class RepositoryReader {
   async #readTag(source: ImageSource, tag: string): Promise<void> {
     try {
       const root = await source.resolve({ ...this.#reference, tag }, this.#op);
-      await this.#visit(source, root, 0);
+      await this.#visit(this.#manifestsOf(source), root, 0);
     } catch (error) {
       if (!isRefused(error)) throw error;
-      this.#bad.push({ tag, error });
+      this.#bad += 1;
+      this.#firstBad ??= { tag, message: error.message };
     }
   }
 
-  async #visit(source: ImageSource, descriptor: Descriptor, depth: number): Promise<void> {
-    if (this.#visited.has(descriptor.digest) || depth > MAX_DEPTH) return;
+  /** Reads the manifests of one image, within the bounds that an export has as well. */
+  #manifestsOf(source: ImageSource): ManifestReader {
+    const metadata = new MetadataReader({
+      manifest: (descriptor) => source.fetchManifest(descriptor, this.#op),
+      config: () => Promise.reject(new Error("an inventory reads no config")),
+    });
+    let manifests = 0;
+    return async (descriptor) => {
+      manifests += 1;
+      if (manifests > MAX_MANIFESTS) throw boundless(descriptor, `more than ${MAX_MANIFESTS} manifests in one image`);
+      return await metadata.manifest(descriptor);
+    };
+  }
+
+  async #visit(read: ManifestReader, descriptor: Descriptor, depth: number): Promise<void> {
+    if (this.#visited.has(descriptor.digest)) return;
     this.#visited.add(descriptor.digest);
-    const parsed = parseManifest(await source.fetchManifest(descriptor, this.#op));
+    if (depth > MAX_DEPTH) throw boundless(descriptor, `indexes nested deeper than ${MAX_DEPTH} levels`);
+    const parsed = parseManifest(await read(descriptor));
     if (parsed.kind === "manifest") {
       for (const blob of [parsed.config, ...parsed.layers]) this.#add(blob);
       return;
     }
     for (const child of parsed.manifests) {
-      await this.#visit(source, child, depth + 1).catch((error: unknown) => {
+      await this.#visit(read, child, depth + 1).catch((error: unknown) => {
         // Not all children of an index need be there.
         if (!isSealiftError(error, "NOT_FOUND", "UNSUPPORTED_MANIFEST")) throw error;
       });

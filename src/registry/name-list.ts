@@ -24,6 +24,9 @@ const MAX_PAGES = 10_000;
 // Nexus writes null for an empty list, and in a list for what is being deleted.
 const namesSchema = listOf(z.string().nullable()).nullish();
 
+// A registry may cut the pages first and then drop what the user may not see. So many of them are no accident.
+const MAX_EMPTY_PAGES = 10;
+
 /** Where a list of names is, and what it is called. */
 export interface NameList {
   readonly url: URL;
@@ -45,11 +48,14 @@ export type ListServer = Pick<Remote, "host" | "requestOnce" | "retry">;
 export async function* listNames(server: ListServer, list: NameList, op?: Op): AsyncGenerator<string> {
   const { wanted } = list;
   const seen = new Set<string>();
+  const asked = new Set<string>();
+  let empty = 0;
   let size = 0;
   let url: URL | undefined = new URL(list.url);
   url.searchParams.set("n", String(PAGE_SIZE));
   for (let pages = 0; url !== undefined; pages += 1) {
     if (pages === MAX_PAGES) throw protocolError(wanted, `more than ${MAX_PAGES} pages`);
+    asked.add(url.href);
     const page: Page = await readPage(server, url, list, op);
     const known = seen.size;
     for (const name of page.names) seen.add(name);
@@ -58,8 +64,13 @@ export async function* listNames(server: ListServer, list: NameList, op?: Op): A
     if (size > MAX_LIST_BYTES) throw protocolError(wanted, `more than ${MAX_LIST_BYTES} bytes`);
     yield* page.names;
     // Whoever leads in a circle has no other way to come to an end.
-    if (page.next !== undefined && page.names.length > 0 && seen.size === known) {
+    const isCircle = page.next !== undefined && asked.has(page.next.href);
+    if (isCircle || (page.next !== undefined && page.names.length > 0 && seen.size === known)) {
       throw protocolError(wanted, `a page again that was there before from ${url.host}`);
+    }
+    empty = page.names.length === 0 ? empty + 1 : 0;
+    if (page.next !== undefined && empty > MAX_EMPTY_PAGES) {
+      throw protocolError(wanted, `more than ${MAX_EMPTY_PAGES} empty pages in a row from ${url.host}`);
     }
     url = page.next;
   }

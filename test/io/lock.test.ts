@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import type * as fs from "node:fs/promises";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { isSealiftError } from "../../src/errors/index.js";
@@ -148,6 +148,37 @@ describe("a lock", () => {
     expect(await readFile(path, "utf8")).toBe(content);
     expect(kill).not.toHaveBeenCalled();
     kill.mockRestore();
+  });
+
+  // Whoever waits for a writer of the pipe fails by the test's time limit.
+  test("hostile: that is a pipe without a writer keeps nobody waiting, and stays", async () => {
+    spawnSync("mkfifo", [path]);
+    const error = await failureOf(() => acquireLock(path));
+    expect(error.code).toBe("LOCKED");
+    expect(error.hint).toContain("delete that file");
+    expect((await stat(path)).isFIFO()).toBe(true);
+  });
+
+  test("hostile: a draft beside it that is a pipe without a writer keeps nobody waiting, and stays", async () => {
+    const draft = `${path}.00000000-0000-0000-0000-000000000001`;
+    spawnSync("mkfifo", [draft]);
+    held.push(await acquireLock(path));
+    expect((await stat(draft)).isFIFO()).toBe(true);
+  });
+
+  test("hostile: that is a link to a device without an end is refused", async () => {
+    await symlink("/dev/zero", path);
+    expect((await failureOf(() => acquireLock(path))).code).toBe("LOCKED");
+  });
+
+  test("hostile: that is a good lock of a dead process before thousands of spaces, or gigabytes of nothing, is no lock of ours", async () => {
+    await leave({});
+    await writeFile(path, " ".repeat(4096), { flag: "a" });
+    const error = await failureOf(() => acquireLock(path));
+    expect(error.code).toBe("LOCKED");
+    expect(error.message).toContain("another run holds");
+    await truncate(path, 1.9e9);
+    expect((await failureOf(() => acquireLock(path))).code).toBe("LOCKED");
   });
 
   test("names a hostile owner in one line", async () => {

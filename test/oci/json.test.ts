@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { isSealiftError } from "../../src/errors/index.js";
 import { isAmbiguousJson, listOf, objectOf, parseJson } from "../../src/oci/index.js";
@@ -57,6 +57,26 @@ describe("JSON from outside", () => {
     // More closed than opened, so that a count of levels begins below zero.
     const shifted = `${"]".repeat(1_000_000)}${nested(1_000_000)}`;
     expect((await failureOf(() => parse(shifted, z.unknown()))).code).toBe("BUNDLE_INVALID");
+  });
+
+  test.each([
+    ["members", `{${'"a":0,'.repeat(40)}`, "more than 30 members"],
+    ["members with numbers as names", `{${Array.from({ length: 40 }, (_, at) => `"${at}":0`).join()}}`, "members"],
+    ["members in many objects", `[${'{"a":0,"b":0,"c":0,"d":0},'.repeat(9)}0]`, "more than 30 members"],
+    ["items", `[${"1,".repeat(40)}1]`, "more than 30 members and items"],
+    ["objects", `[${"{},".repeat(40)}1]`, "more than 10 objects and arrays"],
+  ])("hostile: with more %s than memory should hold is refused before it is parsed", async (_what, text, message) => {
+    const parseAll = vi.spyOn(JSON, "parse");
+    const error = await failureOf(() => parseJson(Buffer.from(text), z.unknown(), "it", "CONFIG_INVALID", 10));
+    expect(error.code).toBe("CONFIG_INVALID");
+    expect(error.message).toContain(message);
+    expect(parseAll).not.toHaveBeenCalled();
+    parseAll.mockRestore();
+  });
+
+  test("may have three members for each object, and commas and colons in its strings", () => {
+    const text = `[${Array(9).fill('{"a":",,,,,","b":":::::","c":"\\"::,,"}').join()}]`;
+    expect(parseJson(Buffer.from(text), z.array(z.unknown()), "it", "CONFIG_INVALID", 10)).toHaveLength(9);
   });
 
   test("may have any number of brackets in its strings, and side by side", () => {

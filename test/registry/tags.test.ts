@@ -98,7 +98,7 @@ describe("hostile: a registry", () => {
       code: "REGISTRY_PROTOCOL",
       message: containing("got a page again that was there before"),
     });
-    expect(registry.requests).toHaveLength(2);
+    expect(registry.requests).toHaveLength(1);
   });
 
   test("whose Link leads elsewhere is not followed there", async () => {
@@ -115,8 +115,9 @@ describe("hostile: a registry", () => {
     const app = await given({ endlessTags: "nothing" });
     await expect(tagsOf(app)).rejects.toMatchObject({
       code: "REGISTRY_PROTOCOL",
-      message: containing("got more than 10000 pages"),
+      message: containing("got more than 10 empty pages in a row"),
     });
+    expect(registry.requests).toHaveLength(11);
   });
 
   test("with more tags than there can be is left", async () => {

@@ -14,7 +14,7 @@ import {
   parseReference,
   sizeSchema,
 } from "../../oci/index.js";
-import { assertDelta, type Delta, deltaSchema } from "./delta.js";
+import { assertDelta, type Delta, deltaSchema, streamSchema, timeSchema } from "./delta.js";
 import { DOCKER_MANIFEST_PATH, OCI_INDEX_PATH, OCI_LAYOUT_PATH } from "./paths.js";
 
 /** The version of the format that docs/format.md describes. */
@@ -114,7 +114,8 @@ const referrerSchema = z.strictObject({
 const imageSchema = z.strictObject({
   name: nameSchema,
   requested: z.string().min(1),
-  source: z.string().min(1),
+  // A registry and a repository: see the grammar of references.
+  source: z.string().min(1).max(1024),
   root: descriptorSchema,
   platforms: listOf(z.string()),
   omitted: listOf(z.strictObject({ descriptor: descriptorSchema, reason: z.enum(["platform", "foreign-layer"]) })),
@@ -124,12 +125,13 @@ const imageSchema = z.strictObject({
 const indexSchema = z.strictObject({
   formatVersion: z.literal(FORMAT_VERSION),
   identity: z.strictObject({
-    stream: z.string().min(1),
+    stream: streamSchema,
     serial: z.int().nonnegative(),
-    created: z.iso.datetime(),
+    created: timeSchema,
     previous: digestSchema.nullable(),
   }),
-  keyId: z.base64(),
+  // A SHA-256 takes 44.
+  keyId: z.base64().max(100),
   images: listOf(imageSchema),
   entries: listOf(z.strictObject({ path: z.string(), digest: digestSchema, size: sizeSchema })),
   delta: deltaSchema.exactOptional(),

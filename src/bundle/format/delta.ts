@@ -54,6 +54,12 @@ export interface Delta {
   readonly leftOut: readonly LeftOutBlob[];
 }
 
+/** A file's name (NAME_MAX of Linux; as many on NTFS and exFAT), in the index and in whatever is made from it. */
+export const streamSchema = z.string().min(1).max(255);
+
+/** Zod's pattern lets a fraction of a second have any number of digits. */
+export const timeSchema = z.iso.datetime().max(40);
+
 // Both decide where the far side is asked, so neither may lead anywhere else.
 /** A repository's path within its registry. */
 export const repositorySchema = z.custom<string>((value) => typeof value === "string" && isRepository(value), {
@@ -67,16 +73,16 @@ export const registrySchema = z.custom<string>((value) => typeof value === "stri
 const baseSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("bundle"),
-    stream: z.string().min(1),
+    stream: streamSchema,
     serial: z.int().nonnegative(),
-    created: z.iso.datetime(),
+    created: timeSchema,
     indexDigest: digestSchema,
     repositories: listOf(repositorySchema).exactOptional(),
   }),
   z.strictObject({
     kind: z.literal("inventory"),
     registry: registrySchema,
-    created: z.iso.datetime(),
+    created: timeSchema,
     digest: digestSchema,
   }),
 ]);

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { SealiftError } from "../../errors/index.js";
 import { type Digest, digestSchema, listOf, parseJson, sizeSchema } from "../../oci/index.js";
-import { registrySchema, repositorySchema } from "./delta.js";
+import { registrySchema, repositorySchema, timeSchema } from "./delta.js";
 
 /** The version of the file that docs/format.md describes. */
 const INVENTORY_VERSION = 1;
@@ -38,7 +38,7 @@ export interface Inventory {
 const inventorySchema = z.strictObject({
   formatVersion: z.literal(INVENTORY_VERSION),
   registry: registrySchema,
-  created: z.iso.datetime(),
+  created: timeSchema,
   repositories: listOf(
     z.strictObject({
       name: repositorySchema,

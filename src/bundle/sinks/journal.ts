@@ -8,6 +8,15 @@ import { lstatOf } from "./stamp.js";
 // rubbish under the journal's name can make a run read.
 const MAX_JOURNAL_SIZE = 64 * 1024 * 1024;
 
+// In bytes. A note takes 230 at most: a SHA-512 digest, and three numbers of 16 digits.
+const MAX_LINE_LENGTH = 400;
+
+// What is beside the notes is a line that was torn, one for each time a run was
+// killed. Whatever has more of them was written by somebody else.
+const MAX_BAD_LINES = 1000;
+
+const NOTE_BEGINNING = '{"digest"';
+
 const headSchema = z.strictObject({ journal: z.literal(1), index: digestSchema });
 
 const noteSchema = z
@@ -57,7 +66,7 @@ export class Journal {
 
   /**
    * Finds a journal again. Lines that are none, such as a last one that was torn,
-   * are passed over; what has no good first line is no journal, and undefined.
+   * are passed over; what has no good first line, or a thousand of those, is no journal, and undefined.
    */
   static async find(path: string): Promise<{ journal: Journal; content: JournalContent } | undefined> {
     let handle: FileHandle | undefined;
@@ -139,17 +148,30 @@ export class Journal {
 }
 
 function parseJournal(text: string): JournalContent | undefined {
-  const [first = "", ...lines] = text.split("\n");
-  const head = headSchema.safeParse(jsonOf(first));
+  const lines = linesOf(text);
+  const head = headSchema.safeParse(jsonOf(lines.next().value ?? ""));
   if (!head.success) return undefined;
   const blobs = new Map<Digest, JournaledBlob>();
+  let bad = 0;
   for (const line of lines) {
-    const note = noteSchema.safeParse(jsonOf(line));
-    if (!note.success) continue;
-    if (note.data.length > 0) blobs.set(note.data.digest, note.data);
+    const note = line.startsWith(NOTE_BEGINNING) ? noteSchema.safeParse(jsonOf(line)) : undefined;
+    if (note?.success !== true) {
+      bad += 1;
+      if (bad > MAX_BAD_LINES) return undefined;
+    } else if (note.data.length > 0) blobs.set(note.data.digest, note.data);
     else blobs.delete(note.data.digest);
   }
   return { indexDigest: head.data.index, blobs };
+}
+
+/** The lines of a text, one after the other: an array of millions would take a hundred times their memory. A long one comes as an empty one. */
+function* linesOf(text: string): Generator<string, undefined> {
+  for (let start = 0; start < text.length; ) {
+    const found = text.indexOf("\n", start);
+    const end = found < 0 ? text.length : found;
+    yield end - start > MAX_LINE_LENGTH ? "" : text.slice(start, end);
+    start = end + 1;
+  }
 }
 
 function jsonOf(line: string): unknown {

@@ -56,11 +56,11 @@ export const inventory = defineCommand({
   },
 });
 
-function partialError(output: string, { failures }: InventoryToFileResult): SealiftError | undefined {
-  if (failures.length === 0) return undefined;
+function partialError(output: string, { failed }: InventoryToFileResult): SealiftError | undefined {
+  if (failed === 0) return undefined;
   return new SealiftError(
     "PARTIAL",
-    `expected every repository to be read, but ${failures.length} failed; the others are in ${output}`,
+    `expected every repository to be read, but ${failed} failed; the others are in ${output}`,
     { hint: "it can be used as it is: what it lacks is only carried once more" },
   );
 }

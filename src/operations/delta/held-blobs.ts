@@ -37,17 +37,19 @@ export interface HeldBlobs {
  * @throws SealiftError as `openBundle` and `BundleContent.walk`.
  */
 export async function heldByBundle(source: RandomAccessSource, trust: TrustPolicy, what: string): Promise<HeldBlobs> {
-  const bundle = await openBundle(source, trust).catch((error: unknown) => {
-    throw isSealiftError(error, "SIGNATURE_INVALID") ? strangersError(error, what) : error;
-  });
-  const { index, indexDigest } = bundle;
-  const content = new BundleContent(bundle);
-  const held = new Ledger();
-  for (const image of index.images) {
-    const repository = repositoryOf(image);
-    for (const { blobs } of graphsOf(await content.walk(image))) for (const blob of blobs) held.add(blob, repository);
+  try {
+    const bundle = await openBundle(source, trust);
+    const { index, indexDigest } = bundle;
+    const content = new BundleContent(bundle);
+    const held = new Ledger();
+    for (const image of index.images) {
+      const repository = repositoryOf(image);
+      for (const { blobs } of graphsOf(await content.walk(image))) for (const blob of blobs) held.add(blob, repository);
+    }
+    return { base: baseOf(index.identity, indexDigest), repositoriesOf: (blob) => held.get(blob) };
+  } catch (error) {
+    throw namingError(error, what);
   }
-  return { base: baseOf(index.identity, indexDigest), repositoriesOf: (blob) => held.get(blob) };
 }
 
 /**
@@ -58,10 +60,11 @@ export async function heldByBundle(source: RandomAccessSource, trust: TrustPolic
  * Nobody's signature is over these bytes. A forged index makes a delta that import
  * refuses, since it asks the registry for each blob that is left out.
  *
+ * @param what - Names the file in errors.
  * @throws SealiftError `BUNDLE_INVALID`.
  */
-function heldByIndex(bytes: Uint8Array): HeldBlobs {
-  const index: BundleIndex = parseBundleIndex(bytes);
+function heldByIndex(bytes: Uint8Array, what: string): HeldBlobs {
+  const index = indexOf(bytes, what);
   const repositories = [...new Set(index.images.map(repositoryOf))].sort();
   const known = new Set(repositories);
   const sizes = new Map(index.entries.map(({ digest, size }) => [digest, size]));
@@ -100,7 +103,7 @@ function heldByInventory(bytes: Uint8Array, what: string): HeldBlobs {
  */
 export function heldByDocument(bytes: Uint8Array, what: string): HeldBlobs {
   const kind = kindOf(bytes);
-  if (kind === "index") return heldByIndex(bytes);
+  if (kind === "index") return heldByIndex(bytes, what);
   if (kind === "inventory") return heldByInventory(bytes, what);
   throw new SealiftError(
     "CONFIG_INVALID",
@@ -109,12 +112,24 @@ export function heldByDocument(bytes: Uint8Array, what: string): HeldBlobs {
   );
 }
 
-function strangersError(error: SealiftError, what: string): SealiftError {
-  return new SealiftError("SIGNATURE_INVALID", `${what}: ${error.message}`, {
-    hint: "a bundle that an export relies on must be signed with the same key, or with one in the folder of trusted keys",
-    cause: error,
-  });
+function indexOf(bytes: Uint8Array, what: string): BundleIndex {
+  try {
+    return parseBundleIndex(bytes);
+  } catch (error) {
+    throw namingError(error, what);
+  }
 }
+
+// Of several files, the user must know which one is meant. What its medium fails with names it already.
+function namingError(error: unknown, what: string): unknown {
+  if (!isSealiftError(error) || error.exitCode !== 3) return error;
+  const { code, message, cause } = error;
+  const hint = code === "SIGNATURE_INVALID" ? STRANGERS_HINT : error.hint;
+  return new SealiftError(code, `${what}: ${message}`, { ...(hint === undefined ? {} : { hint }), cause });
+}
+
+const STRANGERS_HINT =
+  "a bundle that an export relies on must be signed with the same key, or with one in the folder of trusted keys";
 
 // Both begin with the version; then comes the first member that only one of them has.
 function kindOf(bytes: Uint8Array): "index" | "inventory" | undefined {

@@ -131,6 +131,22 @@ describe("a hostile index", () => {
       withMore('"entries":[]'),
       /each member of an object once, got one twice/,
     ],
+    [
+      "a stream of megabytes",
+      changed({ identity: { ...INDEX.identity, stream: "x".repeat(256) } }),
+      /"identity\.stream"/,
+    ],
+    [
+      "a time of megabytes",
+      changed({ identity: { ...INDEX.identity, created: `2023-11-14T22:13:20.${"0".repeat(100)}Z` } }),
+      /"identity\.created"/,
+    ],
+    ["a key id of megabytes", changed({ keyId: "AAAA".repeat(26) }), /"keyId"/],
+    [
+      "a source of megabytes",
+      changed({ images: [{ ...INDEX.images[0], source: "x".repeat(1025) }] }),
+      /"images\.0\.source"/,
+    ],
     ["entries that only Go sees", withMore('"Entries":[]'), /"Entries"/],
     [
       "a root that is another one to Go",

@@ -1,8 +1,8 @@
 import { link, lstat, mkdir, readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import * as fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Journal, type JournalContent } from "../../../src/bundle/sinks/journal.js";
-import { digestOf } from "../../../src/oci/index.js";
+import { digestOf, digestSchema } from "../../../src/oci/index.js";
 import { TempFolder } from "../../support/temp-folder.js";
 
 const INDEX = digestOf(Buffer.from("index"));
@@ -81,6 +81,52 @@ describe("a journal", () => {
   ])("is none if it has %s", async (_what, text) => {
     await writeFile(path, text);
     expect(await found()).toBeUndefined();
+  });
+
+  test.each([
+    ["of empty lines", "\n"],
+    ["of empty objects", "{}\n"],
+    ["of notes that cannot be true", `${JSON.stringify({ ...blobB, length: 11 })}\n`],
+    ["of other documents", '{"repositories":[]}\n'],
+  ])("hostile: a good first line and a flood %s are none, once a thousand of them were seen", async (_what, line) => {
+    await written();
+    const good = await readFile(path, "utf8");
+    await writeFile(path, good + line.repeat(1000));
+    expect((await found())?.blobs.size).toBe(2);
+    const parse = vi.spyOn(JSON, "parse");
+    await writeFile(path, good + line.repeat(100_000));
+    expect(await found()).toBeUndefined();
+    expect(parse.mock.calls.length).toBeLessThanOrEqual(1005);
+    parse.mockRestore();
+  });
+
+  test.each([
+    ["brackets", "["],
+    ["a note with more and more members", '{"digest":[],"x":{},'],
+  ])("hostile: a line of millions of %s is passed over unread", async (_what, text) => {
+    await written();
+    await writeFile(path, `${await readFile(path, "utf8")}${text.repeat(1_000_000)}\n${JSON.stringify(blobB)}\n`);
+    const parse = vi.spyOn(JSON, "parse");
+    expect([...((await found())?.blobs.values() ?? [])]).toEqual([blobA, blobB]);
+    expect(Math.max(...parse.mock.calls.map(([line]) => line.length))).toBeLessThanOrEqual(400);
+    parse.mockRestore();
+  });
+
+  test("hostile: a first line of megabytes is none, unread", async () => {
+    const parse = vi.spyOn(JSON, "parse");
+    await writeFile(path, `{"journal":1,"index":"${INDEX}"${" ".repeat(1_000_000)}}\n`);
+    expect(await found()).toBeUndefined();
+    expect(Math.max(...parse.mock.calls.map(([line]) => line.length))).toBeLessThanOrEqual(400);
+    parse.mockRestore();
+  });
+
+  test("has its longest lines read", async () => {
+    const journal = await Journal.begin(path, INDEX);
+    const digest = digestSchema.parse(`sha512:${"f".repeat(128)}`);
+    const [position, size] = [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
+    journal?.note({ digest, position, size, length: size });
+    await journal?.close();
+    expect((await found())?.blobs.get(digest)).toEqual({ digest, position, size, length: size });
   });
 
   test("is none if there is none, or something that is no file of its own", async () => {

@@ -99,6 +99,38 @@ describe("export --since", () => {
     const { err, code: exitCode } = await exportTo(delta, ["app:2"], "--since", file);
     expect(exitCode).toBeGreaterThan(1);
     expect(err).toContain(`[${code}, `);
+    // Of several files, this is the one that is meant.
+    expect(err).toContain(name);
+  });
+
+  test.each<[string, (text: string) => Buffer]>([
+    ["with a byte order mark", (text) => Buffer.from(`\ufeff${text}`)],
+    ["in UTF-16, as PowerShell's > writes it", (text) => Buffer.from(`\ufeff${text}`, "utf16le")],
+    ["in UTF-16 of the other order", (text) => Buffer.from(`\ufeff${text}`, "utf16le").swap16()],
+    ["in UTF-16 without a byte order mark", (text) => Buffer.from(text, "utf16le")],
+  ])("2: a document %s is refused, and the message says which encoding is expected", async (_what, encode) => {
+    const document = stage.scene.folder.file("week1.json");
+    await writeFile(document, encode((await readEntry(base, "sealift/bundle.json")).toString("utf8")));
+    const { err, code } = await exportTo(delta, ["app:2"], "--since", document);
+    expect(code).toBe(2);
+    expect(err).toContain(`week1.json" to be JSON in UTF-8 without a byte order mark`);
+  });
+
+  test("2: a document behind spaces is none, and taken for no bundle either", async () => {
+    const document = stage.scene.folder.file("week1.json");
+    await writeFile(document, `${" ".repeat(1000)}{"a":1}`);
+    const { err, code } = await exportTo(delta, ["app:2"], "--since", document);
+    expect(code).toBe(2);
+    expect(err).toContain("week1.json");
+  });
+
+  test("3: an index that is none is refused with its file's name", async () => {
+    const document = stage.scene.folder.file("week1.json");
+    const index = JSON.parse((await readEntry(base, "sealift/bundle.json")).toString("utf8")) as object;
+    await writeFile(document, JSON.stringify({ ...index, entries: [] }));
+    const { err, code } = await exportTo(delta, ["app:2"], "--since", document);
+    expect(code).toBe(3);
+    expect(err).toMatch(/week1\.json": expected entry 0/);
   });
 });
 

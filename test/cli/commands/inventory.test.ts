@@ -217,6 +217,14 @@ describe("before anything is asked", () => {
     expect(scene.far.requests).toEqual([]);
   });
 
+  test("2: a folder that is not there", async () => {
+    output = scene.folder.file("none/inventory.json");
+    const { host, code } = await run("");
+    expect(code).toBe(2);
+    expect(host.stderr.text).toContain("[FILE_NOT_FOUND, exit code 2]");
+    expect(scene.far.requests).toEqual([]);
+  });
+
   test("2: standard output is no file", async () => {
     const host = new FakeHost({ HOME: scene.folder.path });
     expect(await host.run("inventory", scene.far.host, "-o", "-")).toBe(2);
