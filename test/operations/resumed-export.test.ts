@@ -223,11 +223,11 @@ describe("an export that was interrupted", () => {
     await assertWhole();
   });
 
-  test("of other images removes what was left if there is no room for both, says so, and downloads all of it", async () => {
+  test("of other images removes what was left if one is kept at most, says so, and downloads all of it", async () => {
     await interrupt();
     vi.spyOn(PartialFile.prototype, "room").mockResolvedValueOnce(0).mockResolvedValueOnce(1e9);
     await scene.export(["app:1"], { created: DAY, onEvent });
-    expect(warnings()).toEqual([expect.stringContaining("there is no room for both")]);
+    expect(warnings()).toEqual([expect.stringContaining("one is kept at most")]);
     expect(layerRequests().sort()).toEqual(["0 all 200", "1 all 200", "2 all 200"]);
     await assertWhole();
   });

@@ -76,8 +76,8 @@ export async function fillBundle(plan: BundlePlan, sink: RandomAccessSink, optio
   return sumsFile;
 }
 
-const NO_ROOM_FOR_BOTH =
-  "what an interrupted run left of another bundle was removed, since there is no room for both: its layers are fetched again";
+const LEFTOVER_REMOVED =
+  "what an interrupted run left of another bundle was removed: one is kept at most, while there is room; what it alone had is fetched again";
 
 /** Where the bytes of an entry are at hand: in its very place at best. */
 function localBlobs(
@@ -88,7 +88,7 @@ function localBlobs(
   const usable = left.map(({ leftover }) => leftover);
   const own = usable.find((leftover) => leftover === resumed);
   const others = usable.filter((leftover) => sink?.leftovers.includes(leftover));
-  if (others.length < usable.length - (own === undefined ? 0 : 1)) onEvent({ type: "warning", text: NO_ROOM_FOR_BOTH });
+  if (others.length < usable.length - (own === undefined ? 0 : 1)) onEvent({ type: "warning", text: LEFTOVER_REMOVED });
   const finders = others.map(blobsOfLeftover);
   return (placed) =>
     longest([
