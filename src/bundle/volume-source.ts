@@ -1,15 +1,20 @@
 import { dirname, join } from "node:path";
 import { quote, SealiftError } from "../errors/index.js";
-import type { Op, PartedSource, SizeExplainer } from "../ports/index.js";
+import type { Digest } from "../oci/index.js";
+import type { ListedSource, Op, PartedSource, SizeExplainer } from "../ports/index.js";
+import { HEADER_BLOCK_SIZE } from "./format/index.js";
 import { isDeflated, openFound } from "./media/found-file.js";
-import type { PartSet } from "./media/part-set.js";
+import { type FoundVolumes, lastNumber, type PartSet } from "./media/part-set.js";
 import { missingPart, type ResolvedPart, usualSize } from "./media/resolve-parts.js";
 import type { MediumFile } from "./medium-file.js";
 import { type Span, SpanSource } from "./span-source.js";
 import { partName } from "./volumes-file.js";
 
+// What export cuts parts at; a part that was cut off by chance rarely ends there.
+const BLOCK_SIZE = HEADER_BLOCK_SIZE;
+
 /** A bundle in several parts, each of them a file, or a stored entry of a ZIP. */
-export class VolumeSource extends SpanSource implements PartedSource, SizeExplainer {
+export class VolumeSource extends SpanSource implements PartedSource, ListedSource, SizeExplainer {
   readonly #set: PartSet;
   readonly #parts: readonly ResolvedPart[];
 
@@ -54,6 +59,49 @@ export class VolumeSource extends SpanSource implements PartedSource, SizeExplai
     const wrong: ResolvedPart[] = [];
     for (const part of parts.length > 1 ? parts : []) if (!(await this.#isAsListed(part, op))) wrong.push(part);
     return (wrong.length === 0 ? parts : wrong).map((part) => this.#nameOf(part)).join(" or ");
+  }
+
+  get isListed(): boolean {
+    return this.#set.volumes !== undefined;
+  }
+
+  get isComplete(): boolean {
+    const usual = usualSize(this.#parts);
+    return this.#parts.every(({ file, number }) => {
+      if (file instanceof SealiftError) return false;
+      return number === this.#parts.length || file.size === usual;
+    });
+  }
+
+  listError(index: Digest, size: number): SealiftError | undefined {
+    const { volumes } = this.#set;
+    if (volumes === undefined) return undefined;
+    const { label, content } = volumes;
+    if (content.set !== index) return wrongList(label, `the bundle with the index ${index}`, content.set);
+    if (content.size !== size) return wrongList(label, `a bundle of ${size} bytes`, `one of ${content.size}`);
+    return this.#misplaced(volumes);
+  }
+
+  /**
+   * Parts get shorter, not longer, when they are damaged, and not all by the same.
+   * Where they are placed by other sizes than they have, all that is good in them
+   * is read, and written, at the wrong place.
+   */
+  #misplaced({ label, content }: FoundVolumes): SealiftError | undefined {
+    const count = content.parts.length;
+    const [more] = this.#set.parts.get(lastNumber(this.#set)) ?? [];
+    if (lastNumber(this.#set) > count && more !== undefined) {
+      return wrongList(label, more.label, `${count} parts, to which it does not belong`);
+    }
+    const short = new Set<number>();
+    for (const { file, size, number } of this.#parts) {
+      if (file instanceof SealiftError || file.size === size) continue;
+      const isOdd = file.size % BLOCK_SIZE !== 0 || file.size === 0;
+      const isAlike = file.size > size || (!isOdd && short.has(file.size));
+      if (isAlike) return wrongList(label, `part ${number} with ${file.size} bytes`, `one of ${size}`);
+      short.add(file.size);
+    }
+    return undefined;
   }
 
   sizeError(size: number): SealiftError {
@@ -121,6 +169,12 @@ async function openSpan({ file, size, number }: ResolvedPart, files: Map<string,
     content: { file: opened, offset: file.offset, length: Math.min(size, file.size) },
     path: file.isInZip ? undefined : file.path,
   };
+}
+
+function wrongList(label: string, expected: string, came: string): SealiftError {
+  return new SealiftError("BUNDLE_INVALID", `expected ${label} to list ${expected}, got ${came}`, {
+    hint: "it is of another bundle, or of an older one of that name: copy it again from where it was made, or remove it, as the parts are read without it, too; nothing was written",
+  });
 }
 
 function tooShort(message: string): SealiftError {

@@ -1,8 +1,10 @@
+import { stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { InPlaceWriter, parsePartName } from "../bundle/index.js";
 import { SealiftError } from "../errors/index.js";
 import { acquireLock } from "../io/index.js";
 import { type DamageReport, repairBundle } from "../operations/index.js";
-import { isPartedSource } from "../ports/index.js";
+import { isPartedSource, type PlacedSource, type RandomAccessSource } from "../ports/index.js";
 import { type DamageOptions, searchDamage } from "./damage.js";
 import { type BundlePaths, openAnywhere } from "./opening.js";
 import { common } from "./options.js";
@@ -47,8 +49,25 @@ async function heal(paths: BundlePaths, options: RepairFileOptions): Promise<num
     source,
     trust: options.trust,
     patch,
-    openTarget: async () => new InPlaceWriter(source),
+    openTarget: async () =>
+      new InPlaceWriter(source, name === undefined ? undefined : await emptyFolder(paths, source)),
   });
+}
+
+/** A folder that was named though no part lies in it: it is on a medium with room for those that are missing. */
+async function emptyFolder(paths: BundlePaths, source: RandomAccessSource & PlacedSource): Promise<string | undefined> {
+  const taken = new Set<string>();
+  for (let position = 0; position < source.size; ) {
+    const place = source.placeOf(position);
+    if (place === undefined || place.length === 0) break;
+    taken.add(resolve(dirname(place.path)));
+    position += place.length;
+  }
+  for (const path of typeof paths === "string" ? [paths] : paths) {
+    const stats = await stat(path).catch(() => undefined);
+    if (stats?.isDirectory() === true && !taken.has(resolve(path))) return path;
+  }
+  return undefined;
 }
 
 function insideAnother(): SealiftError {

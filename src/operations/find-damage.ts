@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import {
+  absentOf,
   chunkCount,
   chunksOf,
   type DamageRequest,
@@ -21,6 +22,7 @@ import { TolerantReads } from "./damage/tolerant-reads.js";
 import { assertDigest, BundleContent } from "./read/bundle-content.js";
 import { type CheckedBundle, checkedBundle } from "./read/checked-bundle.js";
 import { describeSignature, type OpenBundle } from "./read/open-bundle.js";
+import { assertPartsOf } from "./damage/listed-parts.js";
 import { announceTotal } from "./read/verify-entries.js";
 import { walkImages } from "./read/walk-images.js";
 import { type VerifyResult, verifyResult } from "./verify.js";
@@ -53,7 +55,7 @@ export type DamageReport =
  * Checks a bundle as `verifyBundle` does, but goes on after what is wrong, and
  * says which bytes would make it whole.
  *
- * @throws SealiftError as `openDamaged`, as `walkImages` if every byte is right;
+ * @throws SealiftError as `openDamaged` and `assertPartsOf`, as `walkImages` if every byte is right;
  * `MEDIUM_FAILED` if nothing can be read any more; or the signal's reason.
  */
 export async function findDamage(options: FindDamageOptions): Promise<DamageReport> {
@@ -62,6 +64,7 @@ export async function findDamage(options: FindDamageOptions): Promise<DamageRepo
   if (opened.kind === "headless") return { ...opened, request: HEAD_REQUEST };
   const { bundle } = opened;
   const { layout, indexDigest } = bundle;
+  assertPartsOf(source, bundle);
   onEvent({ type: "step", text: describeSignature(bundle) });
   const findings = await searchBundle(bundle, options);
   const surplus = Math.max(0, source.size - layout.size);
@@ -86,9 +89,11 @@ async function searchBundle(bundle: OpenBundle, options: FindDamageOptions): Pro
   const reads = new TolerantReads(source);
   const op = signal === undefined ? {} : { signal };
   await checkPieces({ bundle, reads, which: "frames", table: undefined, findings, onEvent: () => undefined, ...op });
-  const table = await ChunkTable.read(reads, layout.chunkSums);
+  const stored = await ChunkTable.read(reads, layout.chunkSums);
+  const { wrong, isTableRight } = await checkEntries(bundle, reads, stored, options);
+  // Sums that are wrong of what is right tell nothing of what is not.
+  const table = isTableRight ? stored : undefined;
   if (table === undefined) findings.addFile(layout.chunkSums, source.size);
-  const wrong = await wrongEntries(bundle, reads, options);
   let firstChunk = 0;
   for (const placed of layout.entries) {
     if (wrong.has(placed)) await narrow(placed, firstChunk, { reads, table, findings, ...op });
@@ -97,13 +102,23 @@ async function searchBundle(bundle: OpenBundle, options: FindDamageOptions): Pro
   return findings;
 }
 
-/** The entries that do not have their digest. */
-async function wrongEntries(
+/** What the digests say. */
+interface EntryCheck {
+  /** The entries that do not have theirs. */
+  readonly wrong: ReadonlySet<PlacedEntry>;
+  /** Whether the sums are those of the entries that have theirs, as far as these can be read. */
+  readonly isTableRight: boolean;
+}
+
+async function checkEntries(
   { layout, source }: OpenBundle,
   reads: TolerantReads,
+  table: ChunkTable | undefined,
   { onEvent, signal }: FindDamageOptions,
-): Promise<ReadonlySet<PlacedEntry>> {
+): Promise<EntryCheck> {
   const wrong = new Set<PlacedEntry>();
+  let isTableRight = true;
+  const firstChunks = firstChunksOf(layout.entries);
   announceTotal(layout.entries, onEvent);
   const ordered = layout.entries.toSorted((a, b) => b.size - a.size);
   await runAll(ordered, availableParallelism(), signal, async (placed, inner) => {
@@ -118,9 +133,38 @@ async function wrongEntries(
     // No byte of it can be wrong: the index is.
     if (size === 0) assertDigest(digest, digestOf(new Uint8Array(), digestAlgorithm(digest)), placed.path);
     if (came !== digest) wrong.add(placed);
+    // This reads the entry a second time, mostly from the system's memory. It is
+    // worth it here: this decides whether a copy is whole, and what heals it.
+    else if (table !== undefined && isTableRight) {
+      const isRight = await hasSums(placed, firstChunks.get(placed) ?? 0, table, reads, inner);
+      isTableRight &&= isRight;
+    }
     onEvent({ type: "blob-finished", digest });
   });
-  return wrong;
+  return { wrong, isTableRight };
+}
+
+/** The number of each entry's first chunk among all chunks of the bundle. */
+function firstChunksOf(entries: readonly PlacedEntry[]): ReadonlyMap<PlacedEntry, number> {
+  let chunks = 0;
+  return new Map(entries.map((placed) => [placed, (chunks += chunkCount(placed.size)) - chunkCount(placed.size)]));
+}
+
+/** Whether the sums of an entry's chunks are those of its bytes, as far as these can be read. */
+async function hasSums(
+  placed: PlacedEntry,
+  firstChunk: number,
+  table: ChunkTable,
+  reads: TolerantReads,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let chunk = firstChunk;
+  for (const { position, length } of chunksOf(placed)) {
+    const sum = await reads.checksum(position, length, { signal });
+    if (sum !== undefined && sum !== table.sum(chunk)) return false;
+    chunk += 1;
+  }
+  return true;
 }
 
 interface NarrowOptions extends Op {
@@ -138,14 +182,15 @@ async function narrow(placed: PlacedEntry, firstChunk: number, options: NarrowOp
   const { reads, table, findings, signal } = options;
   const before = findings.count;
   let chunk = firstChunk;
-  for (const piece of chunksOf(placed)) {
+  for (const piece of chunksOf(placed, reads.source.size)) {
     signal?.throwIfAborted();
-    const isThere = piece.position + piece.length <= reads.source.size;
     const op = signal === undefined ? {} : { signal };
-    const sum = isThere ? await reads.checksum(piece.position, piece.length, op) : undefined;
+    const sum = await reads.checksum(piece.position, piece.length, op);
     if (sum === undefined) findings.add("missing", piece, placed);
     else if (table !== undefined && sum !== table.sum(chunk)) findings.add("content", piece, placed);
     chunk += 1;
   }
+  const absent = absentOf(placed, reads.source.size);
+  if (absent !== undefined) findings.add("missing", absent, placed);
   if (findings.count === before) findings.addFile(placed, reads.source.size);
 }

@@ -1,10 +1,19 @@
-import { chunkCount, lengthOf, piecesOf } from "../bundle/format/index.js";
+import { chunkCount, framesOf, type PlacedEntry } from "../bundle/format/index.js";
 import { quote, SealiftError } from "../errors/index.js";
-import type { EventListener, Op, RandomAccessSource, RepairTarget } from "../ports/index.js";
+import {
+  type EventListener,
+  isListedSource,
+  isPlacedSource,
+  type Op,
+  type RandomAccessSource,
+  type RepairTarget,
+} from "../ports/index.js";
 import { sigstoreBundle, type TrustPolicy } from "../signing/index.js";
 import { ChunkTable } from "./damage/chunk-table.js";
 import { healEntry, writeDifference } from "./damage/heal-entry.js";
 import { healHead } from "./damage/heal-head.js";
+import { healTable } from "./damage/heal-table.js";
+import { assertPartsOf } from "./damage/listed-parts.js";
 import { openDamaged } from "./damage/open-damaged.js";
 import { Patch } from "./damage/open-patch.js";
 import { TolerantReads } from "./damage/tolerant-reads.js";
@@ -32,7 +41,8 @@ export interface RepairOptions extends Op {
  *
  * @returns how many bytes were written.
  * @throws SealiftError as `openDamaged` and `Patch.open`; `BUNDLE_INVALID` if the
- * patch is for another bundle, or the head must come first; as the target.
+ * patch is for another bundle, or the head must come first; as `assertPartsOf`;
+ * as the target.
  */
 export async function repairBundle(options: RepairOptions): Promise<number> {
   const { source, trust, onEvent, signal } = options;
@@ -42,14 +52,33 @@ export async function repairBundle(options: RepairOptions): Promise<number> {
     onEvent({ type: "step", text: "The index or its signature is damaged: this heals them first" });
     const head = await healHead(source, trust, patch, opened.reason);
     await using target = await options.openTarget();
-    const written = await writeDifference(0, head.came, head.bytes, target);
-    return written + (await heal(head.bundle, patch, target, options));
+    let written = await writeDifference(0, head.came, head.bytes, target);
+    written += await heal(head.bundle, patch, target, options);
+    // Nothing is cut off on a patch's word for which bundle this is: the next run does it on the copy's own.
+    await finish(target, options);
+    return written;
   }
   const { bundle } = opened;
   onEvent({ type: "step", text: describeSignature(bundle) });
   assertPatchFor(bundle, patch);
+  assertPartsOf(source, bundle);
   await using target = await options.openTarget();
-  return await heal(bundle, patch, target, options);
+  const written = await heal(bundle, patch, target, options);
+  if (endsTooLate(bundle)) await target.trim(bundle.layout.size);
+  await finish(target, options);
+  return written;
+}
+
+async function finish(target: RepairTarget, { onEvent }: RepairOptions): Promise<void> {
+  onEvent({ type: "step", text: "Making the repaired bundle safe on its medium" });
+  await target.sync();
+}
+
+/** Whether the one file that the bundle ends in is too long, and nothing is missing before. */
+function endsTooLate({ source, layout }: OpenBundle): boolean {
+  if (source.size <= layout.size || (isListedSource(source) && !source.isComplete)) return false;
+  if (!isPlacedSource(source)) return true;
+  return source.placeOf(layout.size - 1)?.path === source.placeOf(source.size - 1)?.path;
 }
 
 function assertPatchFor({ indexDigest, layout }: OpenBundle, { index: { index, size } }: Patch): void {
@@ -70,7 +99,9 @@ async function heal(
 ): Promise<number> {
   const { source, layout } = bundle;
   const reads = new TolerantReads(source);
+  const op = signal === undefined ? {} : { signal };
   const table = await ChunkTable.read(reads, layout.chunkSums);
+  const sums = new Map<PlacedEntry, readonly bigint[] | undefined>();
   let written = await healFrames(bundle, reads, patch, target);
   const touched = layout.entries.filter(({ position, size }) => patch.touches(position, size));
   announceTotal(touched, onEvent);
@@ -82,16 +113,15 @@ async function heal(
       const onBytes = (bytes: number) => {
         onEvent({ type: "blob-progress", digest, bytes });
       };
-      const op = signal === undefined ? {} : { signal };
-      written += await healEntry(placed, firstChunk, { reads, patch, target, table, onBytes, ...op });
+      const healed = await healEntry(placed, firstChunk, { reads, patch, target, table, onBytes, ...op });
+      written += healed.written;
+      sums.set(placed, healed.sums);
       onEvent({ type: "blob-finished", digest });
     }
     firstChunk += chunkCount(placed.size);
   }
-  if (table === undefined) written += await healTable(bundle, reads, patch, target);
-  if (source.size > layout.size) await target.trim(layout.size);
-  onEvent({ type: "step", text: "Making the repaired bundle safe on its medium" });
-  await target.sync();
+  const { position, size } = layout.chunkSums;
+  if (patch.touches(position, size)) written += await healTable(layout, sums, { reads, target, ...op });
   return written;
 }
 
@@ -103,27 +133,9 @@ async function healFrames(
   target: RepairTarget,
 ): Promise<number> {
   let written = 0;
-  for (const piece of piecesOf(layout, sigstoreBundle(signature, indexDigest, index.keyId))) {
-    const { position } = piece;
-    if (piece.kind === "chunk" || !patch.touches(position, lengthOf(piece))) continue;
-    written += await writeDifference(position, await reads.read(position, lengthOf(piece)), piece.bytes, target);
+  for (const { position, bytes } of framesOf(layout, sigstoreBundle(signature, indexDigest, index.keyId))) {
+    if (!patch.touches(position, bytes.length)) continue;
+    written += await writeDifference(position, await reads.read(position, bytes.length), bytes, target);
   }
   return written;
-}
-
-/** The sums come last: as long as they are damaged, they cannot mislead a run that heals the rest. */
-async function healTable(
-  {
-    layout: {
-      chunkSums: { position, size },
-    },
-  }: OpenBundle,
-  reads: TolerantReads,
-  patch: Patch,
-  target: RepairTarget,
-): Promise<number> {
-  if (!patch.touches(position, size)) return 0;
-  const came = await reads.read(position, size);
-  const better = await patch.over(position, came ?? new Uint8Array(size));
-  return (await ChunkTable.of(better)) === undefined ? 0 : await writeDifference(position, came, better, target);
 }

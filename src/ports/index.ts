@@ -16,9 +16,11 @@ export {
 export type { ImageLock } from "./image-lock.js";
 export {
   type FilePlace,
+  isListedSource,
   isPartedSource,
   isPlacedSource,
   isSizeExplainer,
+  type ListedSource,
   type PartedSource,
   type PlacedSource,
   type SizeExplainer,

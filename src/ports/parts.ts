@@ -1,3 +1,4 @@
+import type { Digest } from "../oci/index.js";
 import type { Op } from "./image.js";
 
 /** A source whose bytes lie in several files, which the user can tell apart. */
@@ -27,6 +28,26 @@ export interface SizeExplainer {
 /** Whether a source is a {@link SizeExplainer}, too. */
 export function isSizeExplainer<T extends object>(source: T): source is T & SizeExplainer {
   return "sizeError" in source;
+}
+
+/** A source in parts that was placed by a list of them, which nobody signed. */
+export interface ListedSource {
+  /** Whether there is such a list, and so a claim which bundle this is. */
+  readonly isListed: boolean;
+
+  /** Whether all parts are there, and none but the last can have bytes too many or too few. */
+  readonly isComplete: boolean;
+
+  /**
+   * The error that says why the list is not that of the bundle with this index
+   * and of `size` bytes, or not of these parts; undefined if it is, or there is none.
+   */
+  listError(index: Digest, size: number): Error | undefined;
+}
+
+/** Whether a source is a {@link ListedSource}, too. */
+export function isListedSource<T extends object>(source: T): source is T & ListedSource {
+  return "listError" in source;
 }
 
 /** Where a byte of a bundle lies on a medium. */

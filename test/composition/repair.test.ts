@@ -1,12 +1,15 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findDamageInFile, makePatchFile, repairFile } from "../../src/composition/index.js";
 import { acquireLock } from "../../src/io/index.js";
+import { type Digest, digestOf } from "../../src/oci/index.js";
+import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { failureOf } from "../support/errors.js";
 import { noiseLayer, sampleImage, sampleLayer } from "../support/images.js";
 import { cutInto, setOf, writeFiles } from "../support/media.js";
+import { MemorySource } from "../support/memory-source.js";
 import { Scene } from "../support/scene.js";
 import { storeImage } from "../support/store-image.js";
 
@@ -50,6 +53,23 @@ async function damage(folder: string, name: string, { fate, at, length }: { fate
   }
 }
 
+/** Parts of the good bundle, and a volumes file that says this of them; undefined for none. */
+async function partsOf(
+  partSize: number,
+  claim?: { readonly set?: Digest; readonly partSize?: number; readonly size?: number },
+): Promise<Record<string, Uint8Array>> {
+  const files = await setOf("b.tar", cutInto(good, partSize), false);
+  if (claim === undefined) return files;
+  const listed = await setOf("b.tar", cutInto(good.subarray(0, claim.size), claim.partSize ?? partSize));
+  const volumes = JSON.parse(Buffer.from(listed["b.tar.volumes.json"]!).toString()) as object;
+  const set = claim.set ?? (await indexDigest());
+  return { ...files, "b.tar.volumes.json": Buffer.from(JSON.stringify({ ...volumes, set })) };
+}
+
+async function indexDigest(): Promise<Digest> {
+  return (await openBundle(new MemorySource(good), scene.keys.trust)).indexDigest;
+}
+
 /** The parts one after the other, as `cat` gives them. */
 async function joined(folder: string): Promise<Buffer> {
   const names = (await readdir(folder)).filter((name) => /\.\d{3}$/.test(name)).sort();
@@ -64,7 +84,7 @@ test("parts of any size are healed, whatever became of them, as long as one is l
       const folder = scene.folder.file(`parts-${(runs += 1)}`);
       const [request, output] = [scene.folder.file("request.json"), scene.folder.file("patch.tar")];
       await mkdir(folder);
-      await writeFiles(folder, await setOf("b.tar", cutInto(good, Math.ceil(good.length / count)), withVolumes));
+      await writeFiles(folder, await partsOf(Math.ceil(good.length / count), withVolumes ? {} : undefined));
       const names = (await readdir(folder)).filter((name) => /\.\d{3}$/.test(name)).sort();
       let left = names.length;
       for (const [at, name] of names.entries()) {
@@ -108,4 +128,65 @@ test("a request that is no longer there, or is something else, is said so", asyn
   expect((await failureOf(() => makePatchFile(scene.bundle, { trust, request: scene.bundle, output }))).code).toBe(
     "CONFIG_INVALID",
   );
+});
+
+describe("a volumes file, which nobody signed,", () => {
+  const PART = 16 * 1024;
+
+  test.each<[string, () => Parameters<typeof partsOf>[1]]>([
+    ["of another set", () => ({ set: digestOf(Buffer.from("another index")) })],
+    ["of a smaller bundle", () => ({ size: good.length - 512 })],
+    ["of smaller parts", () => ({ partSize: PART - 512 })],
+    ["of larger parts", () => ({ partSize: PART + 512 })],
+  ])("%s has no good part cut or overwritten", async (_what, claim) => {
+    const { trust } = scene.keys;
+    const folder = scene.folder.file(`stale-${Math.random()}`);
+    const [request, patch] = [`${folder}.json`, `${folder}.patch`];
+    const files = await partsOf(PART, undefined);
+    await writeFiles(folder, files);
+    const third = join(folder, "b.tar.003");
+    await writeFile(third, Buffer.from(await readFile(third)).fill(1, 100, 200));
+    await findDamageInFile([folder], { trust, request });
+    await makePatchFile(scene.bundle, { trust, request, output: patch });
+    await writeFiles(folder, { "b.tar.volumes.json": (await partsOf(PART, claim()))["b.tar.volumes.json"]! });
+    const before = await joined(folder);
+    const failure = await failureOf(() => repairFile([folder], { trust, patch }));
+    expect(failure).toMatchObject({
+      code: "BUNDLE_INVALID",
+      message: expect.stringContaining("volumes.json") as string,
+    });
+    expect((await failureOf(() => findDamageInFile([folder], { trust, request }))).code).toBe("BUNDLE_INVALID");
+    expect(Buffer.compare(await joined(folder), before)).toBe(0);
+    await rm(join(folder, "b.tar.volumes.json"));
+    expect((await repairFile([folder], { trust, patch })).report.kind).toBe("whole");
+  });
+});
+
+test("parts that do not add up are not cut", async () => {
+  const { trust } = scene.keys;
+  const folder = scene.folder.file("uneven");
+  const [request, patch] = [`${folder}.json`, `${folder}.patch`];
+  const files = await partsOf(16 * 1024);
+  await writeFiles(folder, { ...files, "b.tar.002": Buffer.concat([files["b.tar.002"]!, Buffer.alloc(512, 7)]) });
+  const last = Object.keys(files).sort().at(-1)!;
+  await findDamageInFile([folder], { trust, request });
+  await makePatchFile(scene.bundle, { trust, request, output: patch });
+  const result = await repairFile([folder], { trust, patch });
+  expect(result.report).toMatchObject({ kind: "damaged", surplus: 512 });
+  expect((await readFile(join(folder, last))).length).toBe(files[last]!.length);
+});
+
+test("a part that is missing is made in a named folder in which there is none", async () => {
+  const { trust } = scene.keys;
+  const [folder, room] = [scene.folder.file("full"), scene.folder.file("room")];
+  const [request, patch] = [`${folder}.json`, `${folder}.patch`];
+  await mkdir(room);
+  await writeFiles(folder, await partsOf(16 * 1024, {}));
+  const second = await readFile(join(folder, "b.tar.002"));
+  await rm(join(folder, "b.tar.002"));
+  await findDamageInFile([folder, room], { trust, request });
+  await makePatchFile(scene.bundle, { trust, request, output: patch });
+  expect((await repairFile([folder, room], { trust, patch })).report.kind).toBe("whole");
+  expect(await readFile(join(room, "b.tar.002"))).toEqual(second);
+  expect(await readdir(folder)).not.toContain("b.tar.002");
 });

@@ -1,11 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type DamageRequest, encodePatchIndex, headerOf, loadXxh64, planPatch } from "../../src/bundle/format/index.js";
+import {
+  ChunkSummer,
+  type DamageRequest,
+  encodePatchIndex,
+  HEAD_REQUEST,
+  headerOf,
+  loadXxh64,
+  planPatch,
+} from "../../src/bundle/format/index.js";
 import { digestOf } from "../../src/oci/index.js";
 import { openBundle } from "../../src/operations/read/open-bundle.js";
 import { failureOf } from "../support/errors.js";
 import { MemorySource } from "../support/memory-source.js";
 import { DamagedCopy, DamageStage } from "./damage-stage.js";
+import { reassemble } from "./reassemble.js";
 
 let stage: DamageStage;
 
@@ -89,13 +98,9 @@ describe("a hostile patch", () => {
     await expectUntouched(copy, forge([{ position, bytes: Buffer.alloc(2 * CHUNK, 1) }]));
   });
 
-  test("cannot change sums that are whole, nor put others in their place that are not", async () => {
+  test("cannot change sums that are whole", async () => {
     const { position, size } = stage.layout.chunkSums;
-    const forged = forge([{ position, bytes: Buffer.alloc(size, 1) }]);
-    await expectUntouched(stage.good, forged);
-    const copy = stage.copy();
-    copy.fill(0x55, position, position + 10);
-    await expectUntouched(copy, forged);
+    await expectUntouched(stage.good, forge([{ position, bytes: Buffer.alloc(size, 1) }]));
   });
 
   test("that fills what is missing with something else leaves the bundle damaged, and a good one heals it", async () => {
@@ -166,6 +171,118 @@ describe("a hostile patch", () => {
     }
     expect(target.writes).toEqual([]);
   }, 60_000);
+
+  test("cannot have sums of its own choice written, by which the next one overwrites good bytes", async () => {
+    const { position, size } = layerOf();
+    const { chunkSums } = stage.layout;
+    const copy = stage.copy().fill(0x55, position, position + 10);
+    copy.fill(0x55, chunkSums.position, chunkSums.position + 10);
+    const garbage = Buffer.alloc(size, 0xee);
+    const sums = await tableWith(garbage);
+    const target = new DamagedCopy(Buffer.from(copy));
+    await stage.repair(target, forge([{ position: chunkSums.position, bytes: sums }]));
+    await stage.repair(target.reopened(), forge([{ position, bytes: garbage }]));
+    expect(Buffer.compare(target.bytes, copy)).toBe(0);
+  });
+
+  test("cannot have sums written that are wrong of what is right: they are made anew", async () => {
+    const { chunkSums } = stage.layout;
+    const target = new DamagedCopy(stage.copy().fill(0x55, chunkSums.position, chunkSums.position + 10));
+    for (const sums of [Buffer.alloc(chunkSums.size, 1), await tableWith(Buffer.alloc(layerOf().size, 0xee))]) {
+      await stage.repair(target, forge([{ position: chunkSums.position, bytes: sums }]));
+    }
+    expect(Buffer.compare(target.bytes, stage.good)).toBe(0);
+  });
+
+  test("left sums that are wrong of what is right: the copy is not whole, and is healed", async () => {
+    const sums = await tableWith(Buffer.alloc(layerOf().size, 0xee));
+    const copy = stage.copy();
+    copy.set(sums, stage.layout.chunkSums.position);
+    const target = new DamagedCopy(copy);
+    const report = await stage.find(target);
+    expect(report).toMatchObject({ kind: "damaged", damage: [{ path: stage.layout.chunkSums.path }] });
+    await stage.repair(target, await stage.patch((report as { request: DamageRequest }).request));
+    expect(Buffer.compare(target.bytes, stage.good)).toBe(0);
+  });
+
+  describe("with a trusted head", () => {
+    /** A patch with the good bundle's head. */
+    const headPatch = () => stage.patch(HEAD_REQUEST);
+
+    async function expectRefused(copy: Buffer, patch: Buffer, message: RegExp): Promise<void> {
+      const before = Buffer.from(copy);
+      const target = new DamagedCopy(copy);
+      const failure = await failureOf(() => stage.repair(target, patch));
+      expect(failure).toMatchObject({ code: "BUNDLE_INVALID", message: expect.stringMatching(message) as string });
+      expect(Buffer.compare(target.bytes, before)).toBe(0);
+    }
+
+    test("of another bundle that begins alike does not replace the head of this one, nor cut it", async () => {
+      // One layer of the same size is another: all else is where it was.
+      const { index } = await openBundle(new MemorySource(stage.good), stage.trust);
+      const last = index.entries.findIndex(({ path }) => path === layerOf().path);
+      const digest = digestOf(Buffer.from("another layer"));
+      const entries = index.entries.map((entry, at) =>
+        at === last ? { ...entry, path: `blobs/sha256/${digest.slice(7)}`, digest } : entry,
+      );
+      const other = await reassemble(
+        { bytes: stage.good, layout: stage.layout },
+        { ...index, entries },
+        stage.scene.keys,
+      );
+      // The Sigstore bundle of it would tell already.
+      const copy = Buffer.concat([other, Buffer.alloc(600, 7)]).fill(0, 0, stage.layout.entries[0]!.headerPosition);
+      await expectRefused(copy, await headPatch(), /which is another/);
+    });
+
+    test("of another bundle is told by the Sigstore bundle that is left", async () => {
+      const { index } = await openBundle(new MemorySource(stage.good), stage.trust);
+      const identity = { ...index.identity, serial: index.identity.serial + 1 };
+      const other = await reassemble(
+        { bytes: stage.good, layout: stage.layout },
+        { ...index, identity },
+        stage.scene.keys,
+      );
+      await expectRefused(
+        other.fill(0, 0, stage.layout.signature.headerPosition),
+        await headPatch(),
+        /which is another/,
+      );
+    });
+
+    test("does not overwrite an image's own JSON, nor anything else that is no bundle", async () => {
+      const manifest = Buffer.from(JSON.stringify({ layers: [{ digest: `sha256:${"0".repeat(64)}`, size: 5 }] }));
+      await expectRefused(manifest, await headPatch(), /./);
+      await expectRefused(Buffer.alloc(stage.good.length, "sealift/notes "), await headPatch(), /none of its bytes/);
+      const zeros = Buffer.alloc(stage.good.length);
+      zeros.write("somebody's", zeros.length - 100);
+      await expectRefused(zeros, await headPatch(), /none of its bytes/);
+    });
+
+    test("fills what is empty, or zeros, and cuts nothing in the run that wrote it", async () => {
+      for (const bytes of [Buffer.alloc(0), Buffer.alloc(stage.good.length + 100)]) {
+        const target = new DamagedCopy(bytes);
+        expect(await stage.repair(target, await headPatch())).toBeGreaterThan(0);
+        expect(target.bytes.length).toBeGreaterThanOrEqual(bytes.length);
+        expect(await stage.find(target.reopened())).toMatchObject({ kind: "damaged" });
+      }
+      const longer = new DamagedCopy(Buffer.concat([stage.good, Buffer.alloc(100, 7)]).fill(0, 0, 300));
+      await stage.repair(longer, await headPatch());
+      expect(longer.bytes.length).toBe(stage.good.length + 100);
+      await stage.repair(longer, await headPatch());
+      expect(Buffer.compare(longer.bytes, stage.good)).toBe(0);
+    });
+  });
+
+  /** Sums of the good bundle with other bytes in its large layer; they agree with each other. */
+  async function tableWith(layer: Buffer): Promise<Buffer> {
+    const summer = await ChunkSummer.create(stage.layout.entries);
+    for (const [at, placed] of stage.layout.entries.entries()) {
+      const { position, size, path } = placed;
+      summer.update(at, 0, path === layerOf().path ? layer : stage.good.subarray(position, position + size));
+    }
+    return Buffer.from(summer.finish());
+  }
 
   async function otherHead() {
     await stage.scene.export(["small:1"]);

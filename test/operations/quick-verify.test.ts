@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { encodePatchIndex, headerOf, planForm, planPatch } from "../../src/bundle/format/index.js";
 import { SealiftError } from "../../src/errors/index.js";
+import { digestOf } from "../../src/oci/index.js";
 import { openBundle } from "../../src/operations/read/open-bundle.js";
+import { sigstoreBundle } from "../../src/signing/index.js";
 import { failureOf } from "../support/errors.js";
 import { MemorySource } from "../support/memory-source.js";
+import { signIndex } from "./assemble-bundle.js";
 import { DamagedCopy, DamageStage } from "./damage-stage.js";
 import { reassemble } from "./reassemble.js";
 
@@ -190,5 +194,57 @@ describe("a quick check", () => {
       kind: "damaged",
       damage: [{ path: large().path }],
     });
+  });
+});
+
+describe("a small file whose signed index claims a layer of 4 PiB", () => {
+  /** A head that is good, two documents, and nothing else. */
+  async function claiming(): Promise<{ readonly bytes: Buffer; readonly path: string; readonly size: number }> {
+    const { index } = await openBundle(new MemorySource(stage.good), stage.trust);
+    const { path } = large();
+    const size = 2 ** 52;
+    const entries = index.entries.map((entry) => (entry.path === path ? { ...entry, size } : entry));
+    const { bytes, signature } = signIndex({ ...index, entries }, stage.scene.keys);
+    const sigstore = sigstoreBundle(signature, digestOf(bytes), index.keyId);
+    const sizes = { index: bytes.length, signature: signature.length, sigstoreBundle: sigstore.length };
+    const layout = planForm(sizes, { ...index, entries }, "full");
+    const file = Buffer.alloc(layout.entries[2]!.position);
+    for (const [placed, content] of [
+      [layout.index, bytes],
+      [layout.signature, signature],
+      [layout.sigstoreBundle, sigstore],
+    ] as const) {
+      file.set(headerOf(placed), placed.headerPosition);
+      file.set(content, placed.position);
+    }
+    return { bytes: file, path, size };
+  }
+
+  test("is told at once to lack it, as one range", async () => {
+    const { bytes, path, size } = await claiming();
+    const { damage, hasSums } = await stage.quick(new MemorySource(bytes));
+    expect(hasSums).toBe(false);
+    const lacking = { path, fault: "missing", length: expect.toSatisfy((length: number) => length >= size) as number };
+    expect(damage).toContainEqual(expect.objectContaining(lacking));
+    const report = await stage.find(new MemorySource(bytes));
+    expect(report).toMatchObject({ kind: "damaged" });
+    expect("damage" in report && report.damage).toContainEqual(expect.objectContaining(lacking));
+  });
+
+  test("is repaired no further than a patch reaches", async () => {
+    const { bytes } = await claiming();
+    const opened = await openBundle(new MemorySource(bytes), stage.trust);
+    const layer = opened.layout.entries.find(({ size }) => size > 8_000_000)!;
+    const content = Buffer.alloc(100, 1);
+    const range = { position: layer.position, length: 100, sha256: digestOf(content).slice("sha256:".length) };
+    const head = encodePatchIndex({ index: opened.indexDigest, size: opened.layout.size, ranges: [range] });
+    const layout = planPatch(head.length, [range]);
+    const patch = Buffer.alloc(layout.size);
+    patch.set(headerOf(layout.index), 0);
+    patch.set(head, layout.index.position);
+    patch.set(headerOf(layout.ranges[0]!), layout.ranges[0]!.headerPosition);
+    patch.set(content, layout.ranges[0]!.position);
+    const copy = new DamagedCopy(bytes);
+    expect(await stage.repair(copy, patch)).toBe(0);
   });
 });

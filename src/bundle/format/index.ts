@@ -51,6 +51,7 @@ export {
   type BundleLayout,
   describeHeader,
   filesOf,
+  isTarHeader,
   HEADER_BLOCK_SIZE,
   headerOf,
   type PlacedEntry,
@@ -85,5 +86,14 @@ export {
   OCI_LAYOUT_PATH,
   SIGNATURE_PATH,
 } from "./paths.js";
-export { type ChunkPiece, chunksOf, type FramePiece, lengthOf, type Piece, piecesOf } from "./pieces.js";
+export {
+  absentOf,
+  type ChunkPiece,
+  chunksOf,
+  type FramePiece,
+  framesOf,
+  lengthOf,
+  type Piece,
+  piecesOf,
+} from "./pieces.js";
 export { type DamagedRange, WrittenCheck, type WrittenDamage } from "./written-check.js";

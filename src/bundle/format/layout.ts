@@ -101,6 +101,11 @@ export function statedSize(block: Uint8Array, path: string): number | undefined 
   return isExpected ? header.size : undefined;
 }
 
+/** Whether a block is a tar header, of whatever file: its checksum is right. */
+export function isTarHeader(block: Uint8Array): boolean {
+  return decodeHeader(block) !== undefined;
+}
+
 /** What stands where a header should, for messages. */
 export function describeHeader(block: Uint8Array): string {
   const header = decodeHeader(block);

@@ -1,4 +1,5 @@
-import { CHUNK_SIZE } from "./chunk-sums.js";
+import type { ByteRange } from "./byte-ranges.js";
+import { CHUNK_SIZE, chunkCount } from "./chunk-sums.js";
 import { type BundleLayout, filesOf, headerOf, type PlacedEntry, type PlacedFile } from "./layout.js";
 
 /** Bytes of a bundle that follow from its index and signature: what is between the files, and the Sigstore bundle. */
@@ -20,8 +21,16 @@ export interface ChunkPiece {
   readonly chunk: number;
 }
 
+/** The chunks of an entry that lie behind the end of what is there, as one. */
+interface AbsentPiece {
+  readonly kind: "absent";
+  readonly position: number;
+  readonly length: number;
+  readonly placed: PlacedEntry;
+}
+
 /** A piece of a bundle after its signature. */
-export type Piece = FramePiece | ChunkPiece;
+export type Piece = FramePiece | ChunkPiece | AbsentPiece;
 
 /** How many bytes a piece has. */
 export function lengthOf(piece: Piece): number {
@@ -34,31 +43,58 @@ export function lengthOf(piece: Piece): number {
  * byte is in one piece.
  *
  * @param sigstoreBundle - The bytes that the file of this name should have.
+ * @param sourceSize - How many bytes are there: an index may claim any number of chunks behind them.
  */
-export function* piecesOf(layout: BundleLayout, sigstoreBundle: Uint8Array): Generator<Piece> {
-  let chunk = 0;
+export function* piecesOf(
+  layout: BundleLayout,
+  sigstoreBundle: Uint8Array,
+  sourceSize = Number.POSITIVE_INFINITY,
+): Generator<Piece> {
+  let firstChunk = 0;
+  for (const frame of framesOf(layout, sigstoreBundle)) {
+    yield frame;
+    const { file } = frame;
+    if (file === undefined || !isPlacedEntry(file)) continue;
+    let chunk = firstChunk;
+    for (const range of chunksOf(file, sourceSize)) yield { kind: "chunk", ...range, placed: file, chunk: chunk++ };
+    const absent = absentOf(file, sourceSize);
+    if (absent !== undefined) yield { kind: "absent", ...absent, placed: file };
+    firstChunk += chunkCount(file.size);
+  }
+}
+
+/** The frames among {@link piecesOf}. */
+export function* framesOf(layout: BundleLayout, sigstoreBundle: Uint8Array): Generator<FramePiece> {
   for (const { file, start } of framedFiles(layout)) {
     yield { kind: "frame", position: start, bytes: frameOf(start, file), file };
     if (file === layout.sigstoreBundle) yield { kind: "frame", position: file.position, bytes: sigstoreBundle, file };
-    if (!isPlacedEntry(file)) continue;
-    for (const { position, length } of chunksOf(file))
-      yield { kind: "chunk", position, length, placed: file, chunk: chunk++ };
   }
   const end = endOf(layout.chunkSums);
   yield { kind: "frame", position: end, bytes: new Uint8Array(layout.size - end), file: undefined };
 }
 
-/** The chunks of an entry; one of no bytes if it is empty. */
-export function* chunksOf({
-  position,
-  size,
-}: PlacedFile): Generator<{ readonly position: number; readonly length: number }> {
+/**
+ * The chunks of an entry that lie, as a whole, before the end of what is there;
+ * one of no bytes if it is empty.
+ */
+export function* chunksOf(
+  { position, size }: PlacedFile,
+  sourceSize = Number.POSITIVE_INFINITY,
+): Generator<{ readonly position: number; readonly length: number }> {
   let done = 0;
   do {
     const length = Math.min(CHUNK_SIZE, size - done);
+    if (position + done + length > sourceSize) return;
     yield { position: position + done, length };
     done += length;
   } while (done < size);
+}
+
+/** All chunks of an entry that {@link chunksOf} leaves out; undefined if there are none. */
+export function absentOf({ position, size }: PlacedFile, sourceSize: number): ByteRange | undefined {
+  if (position + size <= sourceSize) return undefined;
+  const start = Math.max(0, Math.floor((sourceSize - position) / CHUNK_SIZE)) * CHUNK_SIZE;
+  return { position: position + start, length: size - start };
 }
 
 /** The files after the signature, and where the bytes of the one before each end. */

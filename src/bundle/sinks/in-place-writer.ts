@@ -1,5 +1,5 @@
 import { constants, type FileHandle, open } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { quote, SealiftError } from "../../errors/index.js";
 import { errnoOf, mediumError } from "../../io/index.js";
 import type { PlacedSource, RepairTarget } from "../../ports/index.js";
@@ -11,10 +11,15 @@ export class InPlaceWriter implements RepairTarget {
   readonly #files = new Map<string, FileHandle>();
   /** The folders of the files that were made. */
   readonly #folders = new Set<string>();
+  readonly #folderForNew: string | undefined;
 
-  /** @param source - The same bundle; it is only asked where its bytes lie. */
-  constructor(source: PlacedSource) {
+  /**
+   * @param source - The same bundle; it is only asked where its bytes lie.
+   * @param folderForNew - Where parts are made that are missing; without it, where the source has them.
+   */
+  constructor(source: PlacedSource, folderForNew?: string) {
     this.#source = source;
+    this.#folderForNew = folderForNew;
   }
 
   async write(position: number, bytes: Uint8Array): Promise<void> {
@@ -85,18 +90,30 @@ export class InPlaceWriter implements RepairTarget {
 
   async #openOrMake(path: string): Promise<FileHandle> {
     try {
-      const handle = await open(path, constants.O_RDWR);
-      if ((await handle.stat()).isFile()) return handle;
+      // A link is not followed, and a pipe without a reader not waited for.
+      const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      const stats = await handle.stat();
+      // What has a second name is somebody's file.
+      if (stats.isFile() && stats.nlink === 1) return handle;
       await handle.close();
+      throw notOurs(path, stats.isFile() ? "one with several names (hard links)" : "something else");
     } catch (error) {
+      if (LINK_ERRORS.has(errnoOf(error) ?? "")) throw notOurs(path, "a link");
       if (errnoOf(error) !== "ENOENT") throw error;
       // O_EXCL: a link that somebody puts there in between is not followed.
-      const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o666);
-      this.#folders.add(dirname(path));
+      const made = this.#folderForNew === undefined ? path : join(this.#folderForNew, basename(path));
+      const handle = await open(made, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o666);
+      this.#folders.add(dirname(made));
       return handle;
     }
-    throw new SealiftError("CONFIG_INVALID", `expected ${quote(path)} to be a file, got something else`, {
-      hint: "name the bundle file itself",
-    });
   }
+}
+
+// What systems say where O_NOFOLLOW meets a link (open(2); FreeBSD and NetBSD have their own).
+const LINK_ERRORS = new Set(["ELOOP", "EMLINK", "EFTYPE"]);
+
+function notOurs(path: string, what: string): SealiftError {
+  return new SealiftError("CONFIG_INVALID", `expected ${quote(path)} to be a file with one name, got ${what}`, {
+    hint: "what else it may be is not overwritten: copy the file itself to this place, or name it by its own path",
+  });
 }

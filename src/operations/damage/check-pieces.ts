@@ -2,9 +2,9 @@ import { availableParallelism } from "node:os";
 import {
   type ChunkPiece,
   type FramePiece,
+  framesOf,
   lengthOf,
   loadXxh64,
-  type Piece,
   type PlacedEntry,
   piecesOf,
   type Xxh64,
@@ -35,7 +35,10 @@ export interface CheckPiecesOptions extends Op {
 }
 
 /** Pieces that follow each other and are read at once. */
-type Batch = readonly [Piece, ...Piece[]];
+type Batch = readonly [CheckedPiece, ...CheckedPiece[]];
+
+/** A piece that is there. */
+type CheckedPiece = FramePiece | ChunkPiece;
 
 /**
  * Compares every byte after the signature with what follows from the index and
@@ -128,19 +131,21 @@ class PieceChecker {
 }
 
 /** All pieces that can be checked; of those that end after the source does, it is known that they are wrong. */
-function* wantedPieces({ bundle, which, table, findings }: CheckPiecesOptions): Generator<Piece> {
+function* wantedPieces({ bundle, which, table, findings }: CheckPiecesOptions): Generator<CheckedPiece> {
   const { layout, signature, indexDigest, index, source } = bundle;
-  for (const piece of piecesOf(layout, sigstoreBundle(signature, indexDigest, index.keyId))) {
-    if (piece.kind === "chunk" && which === "frames") continue;
+  const sigstore = sigstoreBundle(signature, indexDigest, index.keyId);
+  const pieces = which === "frames" ? framesOf(layout, sigstore) : piecesOf(layout, sigstore, source.size);
+  for (const piece of pieces) {
     const length = lengthOf(piece);
-    if (piece.position + length > source.size) {
+    if (piece.kind === "absent") findings.add("missing", piece, piece.placed);
+    else if (piece.position + length > source.size) {
       findings.add("missing", { position: piece.position, length }, piece.kind === "chunk" ? piece.placed : piece.file);
     } else if (piece.kind === "frame" || table !== undefined) yield piece;
   }
 }
 
-function* batchesOf(pieces: Iterable<Piece>): Generator<Batch> {
-  let batch: [Piece, ...Piece[]] | undefined;
+function* batchesOf(pieces: Iterable<CheckedPiece>): Generator<Batch> {
+  let batch: [CheckedPiece, ...CheckedPiece[]] | undefined;
   let end = 0;
   let size = 0;
   for (const piece of pieces) {

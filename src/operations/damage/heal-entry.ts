@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { CHUNK_SIZE, chunksOf, loadXxh64, type PlacedEntry } from "../../bundle/format/index.js";
+import { absentOf, CHUNK_SIZE, chunksOf, loadXxh64, type PlacedEntry } from "../../bundle/format/index.js";
 import { digestAlgorithm, finishDigest } from "../../oci/index.js";
 import type { Op, RepairTarget } from "../../ports/index.js";
 import type { ChunkTable } from "./chunk-table.js";
@@ -17,6 +17,14 @@ export interface HealOptions extends Op {
   readonly onBytes: (bytes: number) => void;
 }
 
+/** What became of an entry. */
+export interface HealedEntry {
+  /** How many bytes were written. */
+  readonly written: number;
+  /** The sums of its chunks, if it has its digest now; undefined if not. */
+  readonly sums: readonly bigint[] | undefined;
+}
+
 /**
  * Heals an entry of a bundle with a patch. An entry that is right is left alone.
  * If it has its digest with the bytes of the patch, they are written. If not,
@@ -24,34 +32,45 @@ export interface HealOptions extends Op {
  * there is wrong, and of what comes is right: nothing that is good can be lost.
  *
  * @param firstChunk - The number of its first chunk among all chunks of the bundle.
- * @returns how many bytes were written.
  * @throws SealiftError as the target; `MEDIUM_FAILED`; or the signal's reason.
  */
-export async function healEntry(placed: PlacedEntry, firstChunk: number, options: HealOptions): Promise<number> {
-  const state = await judge(placed, options);
-  if (state === "right") return 0;
+export async function healEntry(placed: PlacedEntry, firstChunk: number, options: HealOptions): Promise<HealedEntry> {
+  const { patch, reads, target, signal } = options;
+  const { state, sums } = await judge(placed, options);
+  if (state === "right") return { written: 0, sums };
   let written = 0;
-  let chunk = firstChunk;
-  for (const { position, length } of chunksOf(placed)) {
-    options.signal?.throwIfAborted();
-    if (options.patch.touches(position, length)) {
-      const came = await options.reads.read(position, length);
-      const better = await options.patch.over(position, came ?? new Uint8Array(length));
-      const isGood =
-        state === "right with the patch" || (await isBetter(came, better, { position, length, chunk }, options));
-      if (isGood && better !== came) written += await writeDifference(position, came, better, options.target);
-    }
-    chunk += 1;
+  for (const at of patch.chunksIn(placed.position, placed.size)) {
+    signal?.throwIfAborted();
+    const position = placed.position + at * CHUNK_SIZE;
+    const length = Math.min(CHUNK_SIZE, placed.size - at * CHUNK_SIZE);
+    const came = await reads.read(position, length);
+    const better = await patch.over(position, came ?? new Uint8Array(length));
+    const chunk = firstChunk + at;
+    const isGood =
+      state === "right with the patch" || (await isBetter(came, better, { position, length, chunk }, options));
+    if (isGood && better !== came) written += await writeDifference(position, came, better, target);
   }
-  return written;
+  return { written, sums };
 }
 
 /** What an entry is, and what it would be. */
-type Judgement = "right" | "right with the patch" | "wrong";
+interface Judgement {
+  readonly state: "right" | "right with the patch" | "wrong";
+  /** As {@link HealedEntry.sums}. */
+  readonly sums: readonly bigint[] | undefined;
+}
+
+/** An index may claim any size: what is neither there nor in the patch is not walked through. */
+const WRONG: Judgement = { state: "wrong", sums: undefined };
 
 async function judge(placed: PlacedEntry, { reads, patch, onBytes, signal }: HealOptions): Promise<Judgement> {
   const { digest } = placed.entry;
+  const absent = absentOf(placed, reads.source.size);
+  if (absent !== undefined && !patch.covers(absent.position, absent.length)) return WRONG;
   const algorithm = digestAlgorithm(digest);
+  const newHash = await loadXxh64();
+  const sumOf = (bytes: Uint8Array) => newHash().update(bytes).digest();
+  const sums: { readonly plain: bigint; readonly patched: bigint }[] = [];
   const plain = createHash(algorithm);
   // Up to the first byte that the patch changes, both are the same.
   let patched: Hash | undefined;
@@ -59,16 +78,23 @@ async function judge(placed: PlacedEntry, { reads, patch, onBytes, signal }: Hea
   for (const { position, length } of chunksOf(placed)) {
     signal?.throwIfAborted();
     const came = await reads.read(position, length);
+    // What nobody has cannot become right; and only what the patch touches is written.
+    if (came === undefined && !patch.covers(position, length)) return WRONG;
     const bytes = came ?? new Uint8Array(length);
     const better = await patch.over(position, bytes);
     if (came === undefined || better !== bytes) patched ??= plain.copy();
     isWhole &&= came !== undefined;
     if (isWhole) plain.update(bytes);
     patched?.update(better);
+    const sum = sumOf(bytes);
+    sums.push({ plain: sum, patched: better === bytes ? sum : sumOf(better) });
     onBytes(length);
   }
-  if (isWhole && finishDigest(plain, algorithm) === digest) return "right";
-  return patched !== undefined && finishDigest(patched, algorithm) === digest ? "right with the patch" : "wrong";
+  if (isWhole && finishDigest(plain, algorithm) === digest) {
+    return { state: "right", sums: sums.map((sum) => sum.plain) };
+  }
+  if (patched === undefined || finishDigest(patched, algorithm) !== digest) return WRONG;
+  return { state: "right with the patch", sums: sums.map((sum) => sum.patched) };
 }
 
 async function isBetter(

@@ -1,10 +1,12 @@
-import { HEADER_BLOCK_SIZE, headerOf, planForm } from "../../bundle/format/index.js";
+import { planForm } from "../../bundle/format/index.js";
 import { SealiftError } from "../../errors/index.js";
+import type { Digest } from "../../oci/index.js";
 import type { RandomAccessSource } from "../../ports/index.js";
 import type { TrustPolicy } from "../../signing/index.js";
-import { isBlob } from "../read/bundle-content.js";
 import { SourceReader } from "../read/bundle-reader.js";
 import { type BundleHead, inForm, MAX_HEAD_SIZE, type OpenBundle, readHead } from "../read/open-bundle.js";
+import { kinshipOf } from "./kinship.js";
+import { assertPartsOf } from "./listed-parts.js";
 import type { Patch } from "./open-patch.js";
 import { TolerantReads } from "./tolerant-reads.js";
 
@@ -22,7 +24,7 @@ export interface HealedHead {
  *
  * @param reason - Why the copy's own head cannot be read.
  * @throws SealiftError `BUNDLE_INVALID` if the patch has no head, or that of
- * another bundle; as `readHead` if the head is not good.
+ * another bundle, or what it would heal is no bundle; as `assertPartsOf`; as `readHead` if the head is not good.
  */
 export async function healHead(
   source: RandomAccessSource,
@@ -40,17 +42,32 @@ export async function healHead(
   const bytes = await patch.over(0, new Uint8Array(length));
   const head = await readHead(new SourceReader({ size: length, read: readerOf(bytes) }), trust);
   const bundle = bundleOf(source, head, patch);
-  const reads = new TolerantReads(source);
-  if (bundle === undefined || !(await belongsTo(reads, bundle))) {
-    throw new SealiftError(
-      "BUNDLE_INVALID",
-      `expected a patch for this bundle, got one for the bundle with the index ${head.indexDigest}, which is another`,
-      { hint: "name the patch that was made for this bundle; nothing was written" },
-    );
-  }
+  if (bundle === undefined) throw anotherBundle(head.indexDigest);
+  assertPartsOf(source, bundle);
   const { position, size } = bundle.layout.signature;
   const end = position + size;
-  return { came: await reads.read(0, end), bytes: bytes.subarray(0, end), bundle };
+  const reads = new TolerantReads(source);
+  const planned = bytes.subarray(0, end);
+  const kinship = await kinshipOf(reads, bundle, planned);
+  if (kinship === "another") throw anotherBundle(head.indexDigest);
+  if (kinship === "unknown") throw notRecognized(head.indexDigest);
+  return { came: await reads.read(0, end), bytes: planned, bundle };
+}
+
+function anotherBundle(index: Digest): SealiftError {
+  return new SealiftError(
+    "BUNDLE_INVALID",
+    `expected a patch for this bundle, got one for the bundle with the index ${index}, which is another`,
+    { hint: "name the patch that was made for this bundle; nothing was written" },
+  );
+}
+
+function notRecognized(index: Digest): SealiftError {
+  return new SealiftError(
+    "BUNDLE_INVALID",
+    `expected a copy of the bundle with the index ${index}, got a file in which none of its bytes are where they should be`,
+    { hint: "name the damaged copy; if this is it, copy it anew: too little is left of it. Nothing was written" },
+  );
 }
 
 function readerOf(bytes: Uint8Array) {
@@ -69,28 +86,4 @@ function bundleOf(source: RandomAccessSource, head: BundleHead, { index }: Patch
   const forms = ["full", "delta"] as const;
   const form = forms.find((candidate) => planForm(head.sizes, head.index, candidate).size === index.size);
   return form && inForm(source, head, form);
-}
-
-// Enough to find one, where one is left.
-const MAX_LOOKED_AT = 1000;
-
-/**
- * Whether a header that names a digest, or the one of the sums, is where the
- * bundle has it, or some of it is among zeros: one is enough. Zeros alone, and
- * what cannot be read, say nothing; where there is nothing else, nothing can be
- * lost either.
- */
-async function belongsTo(reads: TolerantReads, { layout }: OpenBundle): Promise<boolean> {
-  const files = [layout.chunkSums, ...layout.entries.filter(isBlob)];
-  const step = Math.ceil(files.length / MAX_LOOKED_AT);
-  let differs = false;
-  for (const [at, file] of files.entries()) {
-    if (at % step !== 0) continue;
-    const header = headerOf(file).subarray(0, HEADER_BLOCK_SIZE);
-    const came = await reads.read(file.headerPosition, header.length);
-    if (came === undefined) continue;
-    if (!came.every((byte, offset) => byte === 0 || byte === header[offset])) differs = true;
-    else if (came.some((byte) => byte !== 0)) return true;
-  }
-  return !differs;
 }

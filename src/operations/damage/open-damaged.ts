@@ -72,9 +72,11 @@ function sigstoreParts(index: Uint8Array, signature: Uint8Array): readonly strin
 
 // How far a bundle is looked at that does not begin as one, in bytes.
 const TRACE_REACH = 64 * 1024;
-const TRACES = [BUNDLE_INDEX_PATH, '"sha256:'];
+// The headers of Sealift's own files and of blobs, whose paths the index has, too,
+// and what it says of each image; no manifest or index of an image says these.
+const TRACES = ["sealift/", "blobs/sha", '"requested": "'];
 
-/** Whether a file may be a bundle whose first bytes are damaged: its index names digests from its start to its end. */
+/** Whether a file may be a bundle whose first bytes are damaged. Whether it is the one that a patch is for shows later. */
 async function hasTraces(source: RandomAccessSource): Promise<boolean> {
   const bytes = await new TolerantReads(source).read(0, Math.min(TRACE_REACH, source.size));
   if (bytes === undefined) return true;

@@ -1,4 +1,5 @@
 import {
+  CHUNK_SIZE,
   HEADER_BLOCK_SIZE,
   headerOf,
   MAX_PATCH_INDEX_SIZE,
@@ -61,6 +62,17 @@ export class Patch {
   /** Whether the patch has any byte of a range. */
   touches(position: number, length: number): boolean {
     return rangesIn(this.index.ranges, position, length).next().done !== true;
+  }
+
+  /** The numbers of the chunks of a file of which the patch has any byte, from 0 on. */
+  *chunksIn(position: number, size: number): Generator<number> {
+    let next = 0;
+    for (const part of rangesIn(this.index.ranges, position, size)) {
+      const first = Math.floor((part.position - position) / CHUNK_SIZE);
+      const end = Math.ceil((part.position + part.length - position) / CHUNK_SIZE);
+      for (let chunk = Math.max(first, next); chunk < end; chunk += 1) yield chunk;
+      next = Math.max(next, end);
+    }
   }
 
   /**

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openRandomMedium } from "../../../src/bundle/open-medium.js";
@@ -101,6 +101,50 @@ describe("a bundle in parts", () => {
     await failureOf(() => writer.write(3000, Buffer.from("x")));
     await expect(readFile(outside)).rejects.toMatchObject({ code: "ENOENT" });
   });
+});
+
+describe("a part that is no file of the bundle's own", () => {
+  let [parts, outside] = ["", ""];
+  const part = () => join(parts, "bundle.tar.002");
+
+  beforeEach(async () => {
+    [parts, outside] = [folder.file("parts"), folder.file("outside")];
+    await mkdir(parts);
+    await writeFiles(parts, await setOf("bundle.tar", cutInto(bytes, 3000)));
+    await rename(part(), outside);
+  });
+
+  async function expectRefused(got: RegExp): Promise<void> {
+    const before = await readFile(outside);
+    const failure = await failureOf(() => write(parts, 3000, Buffer.from("evil")));
+    expect(failure).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringMatching(got) as string });
+    expect(failure.message).toContain("bundle.tar.002");
+    expect(await readFile(outside)).toEqual(before);
+  }
+
+  test("is not overwritten through a symbolic link that leads out of the folder", async () => {
+    await symlink(outside, part());
+    await expectRefused(/got a link/);
+  });
+
+  test("is not overwritten if it has another name, too", async () => {
+    await link(outside, part());
+    await expectRefused(/several names/);
+  });
+});
+
+test("parts that are missing are made in the folder that was asked for", async () => {
+  const [parts, room] = [folder.file("parts"), folder.file("room")];
+  await mkdir(room);
+  await writeFiles(parts, await setOf("bundle.tar", cutInto(bytes, 3000)));
+  await rm(join(parts, "bundle.tar.002"));
+  const { source } = await openRandomMedium([parts], { tolerant: true });
+  await using _source = source;
+  await using writer = new InPlaceWriter(source, room);
+  await writer.write(2990, bytes.subarray(2990, 6010));
+  await writer.sync();
+  expect(await readFile(join(room, "bundle.tar.002"))).toEqual(bytes.subarray(3000, 6000));
+  expect((await readdir(parts)).sort()).not.toContain("bundle.tar.002");
 });
 
 test("a bundle in a ZIP is not written", async () => {
