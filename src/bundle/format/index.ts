@@ -93,7 +93,6 @@ export {
   type FramePiece,
   framesOf,
   lengthOf,
-  type Piece,
   piecesOf,
 } from "./pieces.js";
 export { type DamagedRange, WrittenCheck, type WrittenDamage } from "./written-check.js";

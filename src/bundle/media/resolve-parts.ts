@@ -122,7 +122,8 @@ export function missingPart(set: PartSet, number: number, volumes = set.volumes,
     `expected part ${number}${count}, ${quote(partName(set.name, number))}, in ${set.places.join(", ")}, got no such file`,
     {
       hint:
-        hint ?? "put all parts into one folder; verify and import also take several folders, and ask for one medium after the other with --volume-prompt",
+        hint ??
+        "put all parts into one folder; verify and import also take several folders, and ask for one medium after the other with --volume-prompt",
     },
   );
 }

@@ -8,6 +8,9 @@ import type { RandomAccessSink } from "../../ports/index.js";
 /** What statfs(2) tells of the file system that a path is on. */
 export type Statfs = (path: string) => Promise<Pick<StatsFs, "type">>;
 
+/** What statfs(2) tells of the room on a file system: blocks of `bsize` bytes, and files. */
+export type FreeRoom = Pick<StatsFs, "bavail" | "bsize" | "files" | "ffree">;
+
 /** What has to be known of a file system to write a bundle to it. */
 export interface FileSystem {
   /** For messages; undefined for the many that need no special care. */
@@ -62,6 +65,26 @@ export function assertFileSize(path: string, size: number, { name, maxFileSize }
   const expected = `expected ${quote(dirname(path))} to take a file of ${size} bytes`;
   throw new SealiftError("FILE_TOO_LARGE", `${expected}, but ${name} takes at most ${maxFileSize}`, {
     hint: "cut the bundle into parts with --volume-size fat32, or format the medium with exFAT",
+  });
+}
+
+/** How many bytes files of these sizes take, of which each begins with a block of its own. */
+export function blocksOf(sizes: readonly number[], bsize: number): number {
+  return sizes.reduce((sum, size) => sum + Math.ceil(size / bsize) * bsize, 0);
+}
+
+/**
+ * Refuses a place with room for fewer files than are to be made.
+ *
+ * @param path - The bundle that they are made for.
+ * @throws SealiftError `NO_SPACE`.
+ */
+export function assertRoomForFiles(path: string, count: number, { files, ffree }: FreeRoom): void {
+  // Many file systems make room for files as they go, and give 0 for both.
+  if (files <= 0 || ffree <= 0 || count <= ffree) return;
+  const expected = `expected room for ${count} more files in ${quote(dirname(path))}`;
+  throw new SealiftError("NO_SPACE", `${expected}, got room for ${ffree} (inodes)`, {
+    hint: "remove files there, choose a larger --volume-size, or another medium with --output",
   });
 }
 

@@ -1,7 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { mediumError } from "../../io/index.js";
-import type { Digest } from "../../oci/index.js";
+import { type Digest, digestOf } from "../../oci/index.js";
 import type { CommitOp } from "../../ports/index.js";
 import {
   edgesOf,
@@ -14,7 +14,7 @@ import {
   type VolumesFile,
   volumesFileName,
 } from "../volumes-file.js";
-import type { FileSystem } from "./file-system.js";
+import { assertRoomForFiles, blocksOf, type FileSystem, type FreeRoom } from "./file-system.js";
 import { PartSums, sumParts } from "./part-sums.js";
 import type { PartialBundle } from "./partial-bundle.js";
 import { PartialFile } from "./partial-file.js";
@@ -22,9 +22,10 @@ import { assertUnchanged, type ReplacedVolumes, removeReplaced, siblingOf } from
 import { syncFolderAt } from "./sync-folder.js";
 import { type Slice, slicesOf } from "./volume-cut.js";
 
-// What the volumes file and the sums take for each part: at most three times its
-// name, and four sums in hexadecimal.
-const BESIDE_EACH_PART = 1100;
+// In bytes. A line of the journal takes 230 at most, and there is one for each
+// blob, and for each 8 MiB of a large one.
+const JOURNAL_SIZE = 64 * 1024;
+const JOURNAL_SHARE = 1 / 30_000;
 
 /** What a bundle is cut into, and where. */
 export interface VolumeOptions {
@@ -34,6 +35,8 @@ export interface VolumeOptions {
   readonly partSize: number;
   readonly replaced: ReplacedVolumes;
   readonly fileSystem: FileSystem;
+  /** Elsewhere than in tests, statfs(2). */
+  readonly ask?: (path: string) => Promise<FreeRoom>;
   /** Told what the parts are, before they get their names. */
   readonly onVolumes?: (volumes: Omit<VolumesFile, "formatVersion">) => void;
 }
@@ -104,23 +107,24 @@ export class PartialVolumes implements PartialBundle {
   }
 
   async room(size: number): Promise<number> {
-    const occupied = await Promise.all((await this.#all()).map((part) => part.occupied()));
-    try {
-      const { bavail, bsize } = await statfs(dirname(this.#options.path));
-      const beside = 2 * bsize + BESIDE_EACH_PART * Math.ceil(size / this.#options.partSize);
-      return Math.max(0, bavail * bsize - beside) + occupied.reduce((sum, bytes) => sum + bytes, 0);
-    } catch (error) {
-      throw mediumError(error, "measure the room for", this.#options.path);
-    }
+    const { path, ask = statfs } = this.#options;
+    const parts = await this.#all();
+    const occupied = await Promise.all(parts.map((part) => part.occupied()));
+    const free = await ask(dirname(path)).catch((error: unknown) => {
+      throw mediumError(error, "measure the room for", path);
+    });
+    const sizes = this.#sizesOf(size);
+    // The volumes file and the sums are made beside the parts.
+    assertRoomForFiles(path, Math.max(0, sizes.length - parts.length) + 2, free);
+    const taken = blocksOf([...sizes, ...this.#sizesBeside(sizes)], free.bsize);
+    const room = free.bavail * free.bsize + occupied.reduce((sum, bytes) => sum + bytes, 0);
+    return Math.max(0, room - (taken - size));
   }
 
   async resize(size: number): Promise<void> {
-    const { partSize } = this.#options;
-    const count = Math.max(1, Math.ceil(size / partSize));
-    for (let at = 0; at < count; at += 1) {
-      await (await this.#part(at)).resize(Math.min(partSize, size - at * partSize));
-    }
-    for (const part of this.#parts.splice(count)) await (await part)?.discard();
+    const sizes = this.#sizesOf(size);
+    for (const [at, partSize] of sizes.entries()) await (await this.#part(at)).resize(partSize);
+    for (const part of this.#parts.splice(sizes.length)) await (await part)?.discard();
   }
 
   async write(position: number, bytes: Uint8Array): Promise<void> {
@@ -214,6 +218,25 @@ export class PartialVolumes implements PartialBundle {
 
   async #sizes(): Promise<number[]> {
     return await Promise.all((await this.#all()).map((part) => part.size()));
+  }
+
+  /** How large the parts of a bundle of this size are. */
+  #sizesOf(size: number): readonly number[] {
+    const { partSize } = this.#options;
+    const count = Math.max(1, Math.ceil(size / partSize));
+    return Array.from({ length: count }, (_, at) => Math.min(partSize, size - at * partSize));
+  }
+
+  /** How large is what lies beside parts of these sizes: the volumes file, the sums, the journal, and a longer folder. */
+  #sizesBeside(sizes: readonly number[]): readonly number[] {
+    const name = basename(this.#options.path);
+    const sum = "0".repeat(64);
+    const parts = sizes.map((size, at) => ({ name: partName(name, at + 1), size, sha256: sum, edges: sum }));
+    const size = sizes.reduce((total, each) => total + each, 0);
+    const set = digestOf(new Uint8Array());
+    const volumes = encodeVolumesFile({ set, size, partSize: this.#options.partSize, parts });
+    const sums = encodeSums(name, { parts }, volumes);
+    return [volumes.length, sums.length, JOURNAL_SIZE + Math.ceil(size * JOURNAL_SHARE), 1];
   }
 
   #slices(position: number, length: number): readonly Slice[] {

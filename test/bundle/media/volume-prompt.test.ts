@@ -1,4 +1,5 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openMedium, type SequentialMedium } from "../../../src/bundle/index.js";
@@ -59,7 +60,10 @@ describe("a bundle on one stick after the other", () => {
       volumePrompt: {
         ask: async (request) => {
           asked.push(request);
-          if (asked.length > 1) return await writeFiles(second, { "b.tar.003": set["b.tar.003"]! });
+          if (asked.length > 1) {
+            await writeFiles(second, { "b.tar.003": set["b.tar.003"]! });
+            return;
+          }
           const { "b.tar.003": _, ...others } = set;
           await writeFiles(first, others);
         },
@@ -206,5 +210,113 @@ describe("a bundle on one stick after the other", () => {
     const medium = await open([]);
     expect((await failureOf(() => contentOf(medium))).code).toBe("INTERRUPTED");
     expect(await readdir(stick)).toEqual(["b.tar.001"]);
+  });
+
+  test("is asked for again where the next stick has a torn volumes file", async () => {
+    const set = await setOf("b.tar", parts);
+    const torn = set["b.tar.volumes.json"]!.subarray(0, 100);
+    await insert({ "b.tar.001": parts[0]!, "b.tar.volumes.json": set["b.tar.volumes.json"]! });
+    const asked: string[] = [];
+    const medium = await open(
+      [async () => insert({ "b.tar.002": parts[1]!, "b.tar.volumes.json": torn }), async () => insert(set)],
+      asked,
+    );
+    expect((await contentOf(medium)).equals(bytes)).toBe(true);
+    expect(asked[1]).toMatch(/^This is not it: .*volumes file.* Insert the medium with part 2 of 3/s);
+  });
+
+  test("is asked for again where last week's stick is in a second port", async () => {
+    const [first, second] = [folder.file("usb a"), folder.file("usb b")];
+    const set = await setOf("b.tar", parts);
+    const old = await setOf("b.tar", cutInto(likeBundle(2500 * KIB), 1024 * KIB));
+    const { "b.tar.003": last, "b.tar.volumes.json": oldVolumes } = old;
+    await writeFiles(first, { "b.tar.001": parts[0]!, "b.tar.volumes.json": set["b.tar.volumes.json"]! });
+    const asked: string[] = [];
+    const medium = await openMedium([first, second], {
+      volumePrompt: {
+        ask: async (request) => {
+          asked.push(request);
+          if (asked.length === 1) {
+            await writeFiles(second, { "b.tar.003": last!, "b.tar.volumes.json": oldVolumes! });
+            return;
+          }
+          await rm(second, { recursive: true });
+          await writeFiles(first, set);
+        },
+      },
+    });
+    if (medium.kind !== "sequential") throw new Error("expected a bundle that is read once");
+    expect((await contentOf(medium)).equals(bytes)).toBe(true);
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toMatch(/^This is not it: .*two that differ/);
+  });
+
+  test("is asked for again where a stick has more files than are looked at", async () => {
+    const set = await setOf("b.tar", parts);
+    await insert({ "b.tar.001": parts[0]!, "b.tar.volumes.json": set["b.tar.volumes.json"]! });
+    const asked: string[] = [];
+    const many = async (): Promise<void> => {
+      await insert({});
+      for (let at = 0; at <= 10_000; at += 1) writeFileSync(`${stick}/${at}`, "");
+    };
+    const medium = await open([many, async () => insert(set)], asked);
+    expect((await contentOf(medium)).equals(bytes)).toBe(true);
+    expect(asked[1]).toMatch(/^This is not it: expected at most 10000 files/);
+  });
+
+  test.each([true, false])("is not judged by last week's volumes file (its part: %s)", async (withPart) => {
+    const set = await setOf("b.tar", parts);
+    const { "b.tar.volumes.json": oldVolumes, ...old } = await setOf(
+      "b.tar",
+      cutInto(likeBundle(2500 * KIB), 1024 * KIB),
+    );
+    await insert({ "b.tar.001": parts[0]! });
+    const asked: string[] = [];
+    const medium = await open(
+      [
+        async () =>
+          insert({ "b.tar.volumes.json": oldVolumes!, ...(withPart ? { "b.tar.002": old["b.tar.002"]! } : {}) }),
+        async () => insert({ "b.tar.002": parts[1]!, "b.tar.volumes.json": oldVolumes! }),
+        async () => insert({ "b.tar.003": parts[2]!, "b.tar.volumes.json": set["b.tar.volumes.json"]! }),
+      ],
+      asked,
+    );
+    expect((await contentOf(medium)).equals(bytes)).toBe(true);
+    const insert2 = 'Insert the medium with part 2, "b.tar.002", and press Enter';
+    const leftOut = '"*/b.tar.volumes.json" is left out: it is not known to be of the parts that were read. ';
+    expect(asked[1]).toBe(
+      withPart
+        ? 'This is not it: expected "*/b.tar.002" to be part 2 of the set whose first part was read, ' +
+            `got the one that "*/b.tar.volumes.json" lists, which is of another set. ${insert2}`
+        : `"*" has no part of it. ${leftOut}${insert2}`,
+    );
+    expect(asked[2]).toBe(`"*" has part 2. ${leftOut}Insert the medium with part 3, "b.tar.003", and press Enter`);
+  });
+
+  test("is not judged by last week's volumes file that came before any part was read", async () => {
+    const set = await setOf("b.tar", parts);
+    const { "b.tar.003": last, "b.tar.volumes.json": oldVolumes } = await setOf(
+      "b.tar",
+      cutInto(likeBundle(2500 * KIB), 1024 * KIB),
+    );
+    await insert({ "b.tar.002": parts[1]! });
+    const medium = await open([
+      async () => insert({ "b.tar.003": last!, "b.tar.volumes.json": oldVolumes! }),
+      async () => insert(set),
+    ]);
+    expect((await contentOf(medium)).equals(bytes)).toBe(true);
+  });
+
+  test("is read though a file is where its folder was, which is named", async () => {
+    const set = await setOf("b.tar", parts);
+    await insert({ "b.tar.001": parts[0]!, "b.tar.volumes.json": set["b.tar.volumes.json"]! });
+    const asked: string[] = [];
+    const replace = async (): Promise<void> => {
+      await rm(stick, { recursive: true });
+      await writeFile(stick, "no folder");
+    };
+    const medium = await open([replace, async () => insert(set)], asked);
+    expect((await contentOf(medium)).equals(bytes)).toBe(true);
+    expect(asked[1]).toMatch(/^"\*" has no part of it\. /);
   });
 });

@@ -1,6 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { assertFileSize, assertWritable, fileSystemOf } from "../../../src/bundle/sinks/file-system.js";
+import {
+  assertFileSize,
+  assertRoomForFiles,
+  assertWritable,
+  blocksOf,
+  fileSystemOf,
+} from "../../../src/bundle/sinks/file-system.js";
 import { failureOf } from "../../support/errors.js";
 import { TempFolder } from "../../support/temp-folder.js";
 
@@ -47,6 +53,24 @@ describe.runIf(process.platform === "linux")("a file system", () => {
 
   test("exFAT takes files of any size", async () => {
     assertFileSize("/media/stick/bundle.tar", 2 ** 45, await of(0x2011bab0));
+  });
+});
+
+describe("the room on a file system", () => {
+  test("is taken by whole blocks of each file", () => {
+    expect(blocksOf([], 4096)).toBe(0);
+    expect(blocksOf([1, 4096, 4097], 4096)).toBe(4 * 4096);
+  });
+
+  test("suffices for as many files as it says, or if it does not say", async () => {
+    const free = { bavail: 1, bsize: 4096, files: 10, ffree: 3 };
+    assertRoomForFiles("/media/stick/bundle.tar", 3, free);
+    assertRoomForFiles("/media/stick/bundle.tar", 4, { ...free, files: 0, ffree: 0 });
+    const failure = await failureOf(() => {
+      assertRoomForFiles("/media/stick/bundle.tar", 4, free);
+    });
+    expect(failure.code).toBe("NO_SPACE");
+    expect(failure.message).toBe('expected room for 4 more files in "/media/stick", got room for 3 (inodes)');
   });
 });
 

@@ -4,7 +4,12 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { BundlePlace } from "../../../src/bundle/index.js";
 import type { FileSink } from "../../../src/bundle/sinks/file-sink.js";
-import { ANY_FILE_SYSTEM, type FileSystem, MAX_FAT_FILE_SIZE } from "../../../src/bundle/sinks/file-system.js";
+import {
+  ANY_FILE_SYSTEM,
+  type FileSystem,
+  type FreeRoom,
+  MAX_FAT_FILE_SIZE,
+} from "../../../src/bundle/sinks/file-system.js";
 import { findReplacedVolumes, finishRenames } from "../../../src/bundle/sinks/replaced-volumes.js";
 import { createVolumeSink } from "../../../src/bundle/sinks/volume-sink.js";
 import { parseVolumesFile } from "../../../src/bundle/volumes-file.js";
@@ -477,6 +482,53 @@ describe("volumes that do not fit", () => {
   test("are refused before anything is written if the medium has not enough room", async () => {
     await using sink = await createSink(1e15, ANY_FILE_SYSTEM);
     expect((await failureOf(() => sink.allocate(Number.MAX_SAFE_INTEGER))).code).toBe("NO_SPACE");
+  });
+
+  const MIB = 2 ** 20;
+  const createIn = async (free: FreeRoom, partSize = 10 * MIB) =>
+    await createVolumeSink({
+      path,
+      partSize,
+      replaced: await findReplacedVolumes(path),
+      fileSystem: ANY_FILE_SYSTEM,
+      ask: () => Promise.resolve(free),
+    });
+
+  test("are refused before anything is written where whole blocks do not suffice", async () => {
+    const free = { bsize: MIB, files: 0, ffree: 0 };
+    // Each part takes eleven blocks; what lies beside the parts takes one each.
+    const size = 5 * (10 * MIB + 1);
+    {
+      await using sink = await createIn({ ...free, bavail: 5 * 11 + 3 }, 10 * MIB + 1);
+      expect((await failureOf(() => sink.allocate(size))).code).toBe("NO_SPACE");
+    }
+    await using sink = await createIn({ ...free, bavail: 5 * 11 + 4 }, 10 * MIB + 1);
+    await sink.allocate(size);
+  });
+
+  test("are refused before anything is written where the sums would not fit any more", async () => {
+    const blocks = (bytes: number) => Math.ceil(bytes / 4096);
+    const free = { bavail: 4 * blocks(1e6) + 2, bsize: 4096, files: 0, ffree: 0 };
+    await using sink = await createIn(free, 1e6);
+    expect((await failureOf(() => sink.allocate(4e6))).code).toBe("NO_SPACE");
+  });
+
+  test("are refused before anything is written where the file system takes too few more files", async () => {
+    const free = { bavail: 1e6, bsize: 4096, files: 100, ffree: 5 };
+    {
+      // The first part is there already; three more, the volumes file and the sums are not.
+      await using sink = await createIn(free, 1000);
+      await sink.allocate(4000);
+    }
+    await using sink = await createIn({ ...free, ffree: 4 }, 1000);
+    const failure = await failureOf(() => sink.allocate(4000));
+    expect(failure.code).toBe("NO_SPACE");
+    expect(failure.message).toContain("5 more files");
+  });
+
+  test("are not counted where the file system does not count files", async () => {
+    await using sink = await createIn({ bavail: 1e6, bsize: 4096, files: 0, ffree: 0 }, 1000);
+    await sink.allocate(4000);
   });
 
   test.each(["write", "sync", "truncate"] as const)("leave nothing where the medium is full on %s", async (call) => {
