@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import { mediumError } from "../io/index.js";
 import type { DigestOp } from "../ports/index.js";
 import { type HashRequest, hashRange, prepareHash } from "./hash-range.js";
 import type { HashReply } from "./hash-worker.js";
@@ -44,7 +45,10 @@ export class HashPool implements AsyncDisposable {
     this.#limit = Math.min(processors, MAX_WORKERS);
   }
 
-  /** @throws The signal's reason, at once. */
+  /**
+   * @throws SealiftError `MEDIUM_FAILED` if no thread can be started; the
+   * signal's reason, at once; and the system's error if a file cannot be read.
+   */
   async hash(request: HashRequest, op: DigestOp = {}): Promise<HashedRange> {
     const { onBytes, signal } = op;
     signal?.throwIfAborted();
@@ -87,12 +91,22 @@ export class HashPool implements AsyncDisposable {
 
   #dispatch(): void {
     while (this.#waiting.length > 0) {
-      const worker = this.#idle.pop() ?? (this.#workers.size < this.#limit ? this.#start() : undefined);
+      const worker = this.#idle.pop() ?? (this.#workers.size < this.#limit ? this.#tryStart() : undefined);
       if (worker === undefined) return;
       const job = this.#waiting.shift();
       if (job === undefined) return;
       this.#running.set(worker, job);
       worker.postMessage(job.request);
+    }
+  }
+
+  // Nobody waits for an answer of a thread where another one is started, so this must not throw.
+  #tryStart(): Worker | undefined {
+    try {
+      return this.#start();
+    } catch (error) {
+      this.#fail(startError(error));
+      return undefined;
     }
   }
 
@@ -103,7 +117,7 @@ export class HashPool implements AsyncDisposable {
       this.#reply(worker, reply);
     });
     worker.on("error", (error) => {
-      this.#fail(error);
+      this.#fail(startError(error));
     });
     return worker;
   }
@@ -144,4 +158,9 @@ export class HashPool implements AsyncDisposable {
     this.#running.clear();
     for (const job of jobs) job.reject(this.#closed);
   }
+}
+
+/** Says why a thread could not start; an error that came later stays what it is. */
+function startError(error: unknown): Error {
+  return mediumError(error, "start the thread", "hash-worker.js") as Error;
 }

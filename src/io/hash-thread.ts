@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type Digest, type DigestAlgorithm, finishDigest, parseDigest } from "../oci/index.js";
 import type { HashAnswer } from "./hash-thread-worker.js";
+import { mediumError } from "./medium-error.js";
 import { ThreadBlobHash } from "./thread-blob-hash.js";
 
 // For less, a thread is not worth its start of some ten milliseconds.
@@ -43,7 +44,11 @@ export class HashThread implements AsyncDisposable {
     this.#processors = processors;
   }
 
-  /** @param size - How many bytes are to come. */
+  /**
+   * @param size - How many bytes are to come.
+   * @throws SealiftError `MEDIUM_FAILED` if no thread can be started; later,
+   * the hash may fail with it.
+   */
   begin(algorithm: DigestAlgorithm, size: number): BlobHash {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#processors === 1 || size < MIN_THREAD_SIZE) return inlineBlobHash(algorithm);
@@ -71,21 +76,34 @@ export class HashThread implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL("./hash-thread-worker.js", import.meta.url));
+    const worker = this.#newWorker();
     worker.on("message", (answer: HashAnswer) => {
       this.#blobs.get(answer.id)?.answer(answer);
       if ("chunk" in answer) this.#giveBack(answer.chunk);
     });
     worker.on("error", (error) => {
-      this.#fail(error);
+      this.#fail(startError(error));
     });
     return worker;
+  }
+
+  #newWorker(): Worker {
+    try {
+      return new Worker(new URL("./hash-thread-worker.js", import.meta.url));
+    } catch (error) {
+      throw startError(error);
+    }
   }
 
   #fail(error: Error): void {
     this.#failure ??= error;
     for (const blob of this.#blobs.values()) blob.fail(this.#failure);
   }
+}
+
+/** Says why a thread could not start; an error that came later stays what it is. */
+function startError(error: unknown): Error {
+  return mediumError(error, "start the thread", "hash-thread-worker.js") as Error;
 }
 
 function inlineBlobHash(algorithm: DigestAlgorithm): BlobHash {

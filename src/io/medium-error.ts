@@ -28,6 +28,21 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   ENODEV: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "plug it in again and start over" },
   ENXIO: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "plug it in again and start over" },
   ESTALE: { code: "MEDIUM_FAILED", what: "the medium is gone", hint: "mount it again and start over" },
+  EMFILE: {
+    code: "MEDIUM_FAILED",
+    what: "this process has too many files open",
+    hint: "raise the limit (ulimit -n 4096) and start over, or cut the bundle into fewer, larger parts",
+  },
+  ENFILE: {
+    code: "MEDIUM_FAILED",
+    what: "the whole system has too many files open",
+    hint: "end other programs, or raise the limit (sysctl fs.file-max), and start over",
+  },
+  EAGAIN: {
+    code: "MEDIUM_FAILED",
+    what: "the system has no more to give for now",
+    hint: "end other programs, or raise the limit of threads (ulimit -u), and start over",
+  },
   ENOENT: { code: "FILE_NOT_FOUND", what: "there is no such file or folder", hint: "check the path" },
   ENOTDIR: { code: "FILE_NOT_FOUND", what: "a part of the path is not a folder", hint: "check the path" },
   ENAMETOOLONG: { code: "CONFIG_INVALID", what: "the name is too long", hint: "choose a shorter name" },
@@ -50,15 +65,25 @@ export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+// Node says why a thread cannot start in the text alone: "Worker initialization failure: EMFILE".
+const WORKER_FAILURE = /^Worker initialization failure: (E[A-Z]+)$/;
+
+function reasonOf(error: Error): string | undefined {
+  const code = errnoOf(error);
+  return code === "ERR_WORKER_INIT_FAILED" ? WORKER_FAILURE.exec(error.message)?.[1] : code;
+}
+
 /**
- * Turns the error of a file system call into one that says what to do.
+ * Turns the error of a file system call, or of the start of a thread, which
+ * needs files as well, into one that says what to do.
  *
  * @param doing - What was attempted, for example `write`.
  * @param path - The file it was attempted on.
  */
 export function mediumError(error: unknown, doing: string, path: string): unknown {
-  const errno = errnoOf(error);
-  if (errno === undefined || !(error instanceof Error)) return error;
+  if (!(error instanceof Error)) return error;
+  const errno = reasonOf(error);
+  if (errno === undefined) return error;
   const explanation = EXPLANATIONS[errno];
   if (explanation === undefined) {
     if (!("syscall" in error)) return error;

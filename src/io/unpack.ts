@@ -41,8 +41,17 @@ export async function* unpacked(
     return;
   }
   const native = nativeZstd();
-  if (native !== undefined) yield* throughStream(native, zstdPieces(packed, NATIVE_MAX_WINDOW));
-  else yield* throughFzstd(zstdPieces(packed, FZSTD_MAX_WINDOW));
+  const pieces = zstdPieces(packed, native === undefined ? FZSTD_MAX_WINDOW : NATIVE_MAX_WINDOW);
+  const first = await pieces.next();
+  // What unpacks to nothing has no pieces, and decompressors take no input for a cut one.
+  if (first.done === true) return;
+  const all = followedBy(first.value, pieces);
+  yield* native === undefined ? throughFzstd(all) : throughStream(native, all);
+}
+
+async function* followedBy(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield first;
+  yield* rest;
 }
 
 // Each piece holds one block at most, and so gives 128 KiB at most.

@@ -1,17 +1,20 @@
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { type FileHandle, open } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { HashPool } from "../../src/bundle/hash-pool.js";
 import { TempFolder } from "../support/temp-folder.js";
 
 const bytes = Buffer.alloc(500_000, "some bytes ");
 
 // A thread that dies cannot be had on demand: for one test, these stand in for threads.
-const { stub } = vi.hoisted(() => ({ stub: { workers: undefined as StubWorker[] | undefined } }));
+const { stub } = vi.hoisted(() => ({
+  stub: { workers: undefined as StubWorker[] | undefined, failure: undefined as Error | undefined },
+}));
 vi.mock("node:worker_threads", async (original) => {
   const actual = await original<typeof import("node:worker_threads")>();
   function Worker(...args: ConstructorParameters<typeof actual.Worker>): unknown {
+    if (stub.failure !== undefined) throw stub.failure;
     return stub.workers === undefined ? new actual.Worker(...args) : new StubWorker(stub.workers);
   }
   return { ...actual, Worker };
@@ -156,5 +159,53 @@ describe("a hash pool", () => {
     } finally {
       stub.workers = undefined;
     }
+  });
+
+  describe("that has no file descriptors left for a thread", () => {
+    const request = { ranges: [{ fd: 0, position: 0, length: 10 }], algorithm: "sha256" } as const;
+    const failure = Object.assign(new Error("Worker initialization failure: EMFILE"), {
+      code: "ERR_WORKER_INIT_FAILED",
+    });
+    const explained = {
+      code: "MEDIUM_FAILED",
+      message: expect.stringContaining("too many files open (EMFILE)") as unknown,
+      hint: expect.stringContaining("ulimit -n") as unknown,
+      cause: failure,
+    };
+    afterEach(() => {
+      stub.workers = undefined;
+      stub.failure = undefined;
+    });
+
+    test("says so, for all that runs or waits", async () => {
+      const workers = (stub.workers = [] as StubWorker[]);
+      await using pool = new HashPool(2);
+      const settled = Promise.allSettled(Array.from({ length: 3 }, () => pool.hash(request)));
+      workers[1]?.emit("error", failure);
+      for (const result of await settled) expect(result).toMatchObject({ status: "rejected", reason: explained });
+      await expect(pool.hash(request)).rejects.toMatchObject(explained);
+    });
+
+    test("says so where the thread fails at once", async () => {
+      stub.failure = failure;
+      await using pool = new HashPool(2);
+      await expect(pool.hash(request)).rejects.toMatchObject(explained);
+    });
+
+    test("fails who waits, and not the process, when an answer makes way for another thread", async () => {
+      const workers = (stub.workers = [] as StubWorker[]);
+      await using pool = new HashPool(2);
+      const stop = new AbortController();
+      const stopped = pool.hash(request, { signal: stop.signal });
+      const settled = Promise.allSettled([stopped, pool.hash(request), pool.hash(request)]);
+      expect(workers).toHaveLength(2);
+      stub.failure = failure;
+      stop.abort(new Error("enough"));
+      expect(await settled).toMatchObject([
+        { reason: { message: "enough" } },
+        { reason: explained },
+        { reason: explained },
+      ]);
+    });
   });
 });

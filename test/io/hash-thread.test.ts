@@ -1,8 +1,19 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { EventEmitter } from "node:events";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { HashThread } from "../../src/io/index.js";
 import { digestOf } from "../../src/oci/index.js";
+
+// A thread that cannot start cannot be had on demand.
+const { stub } = vi.hoisted(() => ({ stub: { start: undefined as (() => unknown) | undefined } }));
+vi.mock("node:worker_threads", async (original) => {
+  const actual = await original<typeof import("node:worker_threads")>();
+  function Worker(...args: ConstructorParameters<typeof actual.Worker>): unknown {
+    return stub.start === undefined ? new actual.Worker(...args) : stub.start();
+  }
+  return { ...actual, Worker };
+});
 
 // Enough that a thread is started for it.
 const LARGE = 8 * 1024 * 1024;
@@ -91,5 +102,36 @@ describe("the thread", () => {
     await thread[Symbol.asyncDispose]();
     await failed;
     await expect(hash.update(Buffer.from("more"))).rejects.toThrow("the hash thread is closed");
+  });
+});
+
+describe("a hash thread for which no file descriptors are left", () => {
+  const failure = Object.assign(new Error("Worker initialization failure: EMFILE"), { code: "ERR_WORKER_INIT_FAILED" });
+  const explained = {
+    code: "MEDIUM_FAILED",
+    message: expect.stringContaining("too many files open (EMFILE)") as unknown,
+    hint: expect.stringContaining("ulimit -n") as unknown,
+    cause: failure,
+  };
+  afterEach(() => {
+    stub.start = undefined;
+  });
+
+  test("says so to who waits, and to who comes", async () => {
+    const worker = Object.assign(new EventEmitter(), { postMessage: () => undefined, terminate: async () => 1 });
+    stub.start = () => worker;
+    await using thread = new HashThread(() => undefined, 2);
+    const digest = thread.begin("sha256", LARGE).digest();
+    worker.emit("error", failure);
+    await expect(digest).rejects.toMatchObject(explained);
+    expect(() => thread.begin("sha256", LARGE)).toThrow(expect.objectContaining(explained));
+  });
+
+  test("says so where it fails at once", async () => {
+    stub.start = () => {
+      throw failure;
+    };
+    await using thread = new HashThread(() => undefined, 2);
+    expect(() => thread.begin("sha256", LARGE)).toThrow(expect.objectContaining(explained));
   });
 });

@@ -17,6 +17,9 @@ const MEANINGS: readonly (readonly [string, ErrorCode, RegExp])[] = [
   ["ENODEV", "MEDIUM_FAILED", /gone/],
   ["ENXIO", "MEDIUM_FAILED", /gone/],
   ["ESTALE", "MEDIUM_FAILED", /gone/],
+  ["EMFILE", "MEDIUM_FAILED", /process has too many files open/],
+  ["ENFILE", "MEDIUM_FAILED", /system has too many files open/],
+  ["EAGAIN", "MEDIUM_FAILED", /no more to give/],
   ["ENOENT", "FILE_NOT_FOUND", /no such file/],
   ["ENOTDIR", "FILE_NOT_FOUND", /not a folder/],
   ["EISDIR", "CONFIG_INVALID", /a folder/],
@@ -38,7 +41,7 @@ describe("the error of a file system call", () => {
     expect(error.cause).toBe(cause);
   });
 
-  test.each(["EMFILE", "EBUSY", "Unknown system error -123", "EEXIST"])(
+  test.each(["EBUSY", "Unknown system error -123", "EEXIST"])(
     "%s, which is not explained, is the medium's",
     (errno) => {
       expect(mediumError(systemError(errno), "write", "b.tar")).toMatchObject({
@@ -47,6 +50,12 @@ describe("the error of a file system call", () => {
       });
     },
   );
+
+  test("that ran out of file descriptors says to raise the limit, not to check the cable", () => {
+    const { hint } = mediumError(systemError("EMFILE"), "open", "b.tar.090") as SealiftError;
+    expect(hint).toMatch(/ulimit -n .* larger parts/);
+    expect(hint).not.toContain("cable");
+  });
 
   test("as the system makes it is understood", async () => {
     const error = await failureOf(() =>
@@ -61,6 +70,26 @@ describe("the error of a file system call", () => {
     const { message } = mediumError(systemError("EIO"), "read", "a\n\u001b[2Jb") as SealiftError;
     expect(message).toContain('"a\\u000a\\u001b[2Jb"');
   });
+});
+
+describe("the error of a thread that cannot start", () => {
+  const failure = (text: string): Error => Object.assign(new Error(text), { code: "ERR_WORKER_INIT_FAILED" });
+
+  test.each(["EMFILE", "ENFILE", "EAGAIN"])("for %s is explained as that of a call", (errno) => {
+    const cause = failure(`Worker initialization failure: ${errno}`);
+    const error = mediumError(cause, "start the thread", "hash-worker.js") as SealiftError;
+    const { message, hint } = mediumError(systemError(errno), "start the thread", "hash-worker.js") as SealiftError;
+    expect(error).toMatchObject({ code: "MEDIUM_FAILED", message, hint, cause });
+    expect(message).toMatch(/^expected to start the thread "hash-worker.js", but .* \(E[A-Z]+\)$/);
+  });
+
+  test.each(["Worker initialization failure", "Worker initialization failure: EWHATEVER", "EMFILE"])(
+    "for a reason that is not known stays what it is: %s",
+    (text) => {
+      const error = failure(text);
+      expect(mediumError(error, "start the thread", "hash-worker.js")).toBe(error);
+    },
+  );
 });
 
 describe("any other error", () => {

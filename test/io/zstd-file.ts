@@ -6,17 +6,21 @@ export interface FrameOptions {
   readonly singleSegment?: { readonly contentSize: number; readonly bytes: 1 | 2 | 4 | 8 };
   /** The length of the dictionary ID: 0, 1, 2 or 4 bytes. */
   readonly dictionaryIdBytes?: 0 | 1 | 2 | 4;
+  /** The checksum behind the last block, of 4 bytes. */
+  readonly checksum?: Buffer;
 }
 
 const LARGEST_BLOCK_WINDOW = 7 << 3;
 
-/** A zstd frame of blocks, without a checksum. */
+/** A zstd frame of blocks. */
 export function frame(blocks: readonly Buffer[], options: FrameOptions = {}): Buffer {
-  const { windowDescriptor = LARGEST_BLOCK_WINDOW, singleSegment, dictionaryIdBytes = 0 } = options;
+  const { windowDescriptor = LARGEST_BLOCK_WINDOW, singleSegment, dictionaryIdBytes = 0, checksum } = options;
   const magic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
   const dictionaryFlag = [0, 1, 2, 4].indexOf(dictionaryIdBytes);
   const sizeFlag = singleSegment === undefined ? 0 : [1, 2, 4, 8].indexOf(singleSegment.bytes);
-  const descriptor = Buffer.from([(sizeFlag << 6) | (singleSegment === undefined ? 0 : 0x20) | dictionaryFlag]);
+  const descriptor = Buffer.from([
+    (sizeFlag << 6) | (singleSegment === undefined ? 0 : 0x20) | (checksum === undefined ? 0 : 4) | dictionaryFlag,
+  ]);
   const window = Buffer.from(singleSegment === undefined ? [windowDescriptor] : []);
   const contentSize = Buffer.alloc(8);
   const offset = singleSegment?.bytes === 2 ? 256 : 0;
@@ -29,7 +33,11 @@ export function frame(blocks: readonly Buffer[], options: FrameOptions = {}): Bu
     contentSize.subarray(0, singleSegment?.bytes ?? 0),
   ];
   const last = blocks.length - 1;
-  return Buffer.concat([...header, ...blocks.map((block, at) => (at === last ? asLast(block) : block))]);
+  return Buffer.concat([
+    ...header,
+    ...blocks.map((block, at) => (at === last ? asLast(block) : block)),
+    checksum ?? Buffer.alloc(0),
+  ]);
 }
 
 /** A block that holds bytes as they are. */
