@@ -161,7 +161,8 @@ describe("replacing a bundle", () => {
     await scene.export(["library/base:1.0"]);
     const before = await readFile(scene.bundle);
     scene.near.restage({ wrongBlobBytes: true });
-    const failure = await failureOf(() => scene.export(["team/app:2.0"]));
+    // One after the other: what the old bundle has is there before the first download fails.
+    const failure = await failureOf(() => scene.export(["team/app:2.0"], { concurrency: 1 }));
     expect(failure).toMatchObject({ code: "DIGEST_MISMATCH", exitCode: 3 });
     expect(failure.hint).toContain("run the same command again to go on with it");
     expect(before.equals(await readFile(scene.bundle))).toBe(true);
