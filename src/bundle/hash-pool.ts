@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { mediumError } from "../io/index.js";
+import { threadError } from "../io/index.js";
 import type { DigestOp } from "../ports/index.js";
 import { type HashRequest, hashRange, prepareHash } from "./hash-range.js";
 import type { HashReply } from "./hash-worker.js";
@@ -105,7 +105,7 @@ export class HashPool implements AsyncDisposable {
     try {
       return this.#start();
     } catch (error) {
-      this.#fail(startError(error));
+      this.#fail(threadError(error, "hash-worker.js"));
       return undefined;
     }
   }
@@ -117,7 +117,7 @@ export class HashPool implements AsyncDisposable {
       this.#reply(worker, reply);
     });
     worker.on("error", (error) => {
-      this.#fail(startError(error));
+      this.#fail(threadError(error, "hash-worker.js"));
     });
     return worker;
   }
@@ -158,9 +158,4 @@ export class HashPool implements AsyncDisposable {
     this.#running.clear();
     for (const job of jobs) job.reject(this.#closed);
   }
-}
-
-/** Says why a thread could not start; an error that came later stays what it is. */
-function startError(error: unknown): Error {
-  return mediumError(error, "start the thread", "hash-worker.js") as Error;
 }

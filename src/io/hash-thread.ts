@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type Digest, type DigestAlgorithm, finishDigest, parseDigest } from "../oci/index.js";
 import type { HashAnswer } from "./hash-thread-worker.js";
-import { mediumError } from "./medium-error.js";
+import { threadError } from "./medium-error.js";
 import { ThreadBlobHash } from "./thread-blob-hash.js";
 
 // For less, a thread is not worth its start of some ten milliseconds.
@@ -82,7 +82,7 @@ export class HashThread implements AsyncDisposable {
       if ("chunk" in answer) this.#giveBack(answer.chunk);
     });
     worker.on("error", (error) => {
-      this.#fail(startError(error));
+      this.#fail(threadError(error, "hash-thread-worker.js"));
     });
     return worker;
   }
@@ -91,7 +91,7 @@ export class HashThread implements AsyncDisposable {
     try {
       return new Worker(new URL("./hash-thread-worker.js", import.meta.url));
     } catch (error) {
-      throw startError(error);
+      throw threadError(error, "hash-thread-worker.js");
     }
   }
 
@@ -99,11 +99,6 @@ export class HashThread implements AsyncDisposable {
     this.#failure ??= error;
     for (const blob of this.#blobs.values()) blob.fail(this.#failure);
   }
-}
-
-/** Says why a thread could not start; an error that came later stays what it is. */
-function startError(error: unknown): Error {
-  return mediumError(error, "start the thread", "hash-thread-worker.js") as Error;
 }
 
 function inlineBlobHash(algorithm: DigestAlgorithm): BlobHash {

@@ -1,7 +1,7 @@
 export { blobDigestError, blobSizeError } from "./blob-errors.js";
 export { type BlobHash, HashThread } from "./hash-thread.js";
 export { acquireLock } from "./lock.js";
-export { errnoOf, mediumError } from "./medium-error.js";
+export { errnoOf, mediumError, threadError } from "./medium-error.js";
 export { readSmallFile, readSmallFileIfThere } from "./read-file.js";
 export { replaceFile } from "./replace-file.js";
 export { MAX_ASKED_DELAY_MS, type RetryOptions, retry, type Sleep, sleepUnlessAborted } from "./retry.js";

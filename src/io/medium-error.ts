@@ -98,3 +98,13 @@ export function mediumError(error: unknown, doing: string, path: string): unknow
     cause: error,
   });
 }
+
+/**
+ * Says why a worker thread could not start; an error that came later stays what
+ * it is.
+ *
+ * @param file - The thread's script.
+ */
+export function threadError(error: unknown, file: string): Error {
+  return mediumError(error, "start the thread", file) as Error;
+}

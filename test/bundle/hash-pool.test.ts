@@ -4,6 +4,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { HashPool } from "../../src/bundle/hash-pool.js";
 import { TempFolder } from "../support/temp-folder.js";
+import { noDescriptorsLeft, noDescriptorsLeftExplained } from "../support/thread-failure.js";
 
 const bytes = Buffer.alloc(500_000, "some bytes ");
 
@@ -163,15 +164,6 @@ describe("a hash pool", () => {
 
   describe("that has no file descriptors left for a thread", () => {
     const request = { ranges: [{ fd: 0, position: 0, length: 10 }], algorithm: "sha256" } as const;
-    const failure = Object.assign(new Error("Worker initialization failure: EMFILE"), {
-      code: "ERR_WORKER_INIT_FAILED",
-    });
-    const explained = {
-      code: "MEDIUM_FAILED",
-      message: expect.stringContaining("too many files open (EMFILE)") as unknown,
-      hint: expect.stringContaining("ulimit -n") as unknown,
-      cause: failure,
-    };
     afterEach(() => {
       stub.workers = undefined;
       stub.failure = undefined;
@@ -181,15 +173,16 @@ describe("a hash pool", () => {
       const workers = (stub.workers = [] as StubWorker[]);
       await using pool = new HashPool(2);
       const settled = Promise.allSettled(Array.from({ length: 3 }, () => pool.hash(request)));
-      workers[1]?.emit("error", failure);
-      for (const result of await settled) expect(result).toMatchObject({ status: "rejected", reason: explained });
-      await expect(pool.hash(request)).rejects.toMatchObject(explained);
+      workers[1]?.emit("error", noDescriptorsLeft);
+      for (const result of await settled)
+        expect(result).toMatchObject({ status: "rejected", reason: noDescriptorsLeftExplained });
+      await expect(pool.hash(request)).rejects.toMatchObject(noDescriptorsLeftExplained);
     });
 
     test("says so where the thread fails at once", async () => {
-      stub.failure = failure;
+      stub.failure = noDescriptorsLeft;
       await using pool = new HashPool(2);
-      await expect(pool.hash(request)).rejects.toMatchObject(explained);
+      await expect(pool.hash(request)).rejects.toMatchObject(noDescriptorsLeftExplained);
     });
 
     test("fails who waits, and not the process, when an answer makes way for another thread", async () => {
@@ -199,12 +192,12 @@ describe("a hash pool", () => {
       const stopped = pool.hash(request, { signal: stop.signal });
       const settled = Promise.allSettled([stopped, pool.hash(request), pool.hash(request)]);
       expect(workers).toHaveLength(2);
-      stub.failure = failure;
+      stub.failure = noDescriptorsLeft;
       stop.abort(new Error("enough"));
       expect(await settled).toMatchObject([
         { reason: { message: "enough" } },
-        { reason: explained },
-        { reason: explained },
+        { reason: noDescriptorsLeftExplained },
+        { reason: noDescriptorsLeftExplained },
       ]);
     });
   });

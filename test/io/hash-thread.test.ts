@@ -4,6 +4,7 @@ import { EventEmitter } from "node:events";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { HashThread } from "../../src/io/index.js";
 import { digestOf } from "../../src/oci/index.js";
+import { noDescriptorsLeft, noDescriptorsLeftExplained } from "../support/thread-failure.js";
 
 // A thread that cannot start cannot be had on demand.
 const { stub } = vi.hoisted(() => ({ stub: { start: undefined as (() => unknown) | undefined } }));
@@ -106,13 +107,6 @@ describe("the thread", () => {
 });
 
 describe("a hash thread for which no file descriptors are left", () => {
-  const failure = Object.assign(new Error("Worker initialization failure: EMFILE"), { code: "ERR_WORKER_INIT_FAILED" });
-  const explained = {
-    code: "MEDIUM_FAILED",
-    message: expect.stringContaining("too many files open (EMFILE)") as unknown,
-    hint: expect.stringContaining("ulimit -n") as unknown,
-    cause: failure,
-  };
   afterEach(() => {
     stub.start = undefined;
   });
@@ -122,16 +116,16 @@ describe("a hash thread for which no file descriptors are left", () => {
     stub.start = () => worker;
     await using thread = new HashThread(() => undefined, 2);
     const digest = thread.begin("sha256", LARGE).digest();
-    worker.emit("error", failure);
-    await expect(digest).rejects.toMatchObject(explained);
-    expect(() => thread.begin("sha256", LARGE)).toThrow(expect.objectContaining(explained));
+    worker.emit("error", noDescriptorsLeft);
+    await expect(digest).rejects.toMatchObject(noDescriptorsLeftExplained);
+    expect(() => thread.begin("sha256", LARGE)).toThrow(expect.objectContaining(noDescriptorsLeftExplained));
   });
 
   test("says so where it fails at once", async () => {
     stub.start = () => {
-      throw failure;
+      throw noDescriptorsLeft;
     };
     await using thread = new HashThread(() => undefined, 2);
-    expect(() => thread.begin("sha256", LARGE)).toThrow(expect.objectContaining(explained));
+    expect(() => thread.begin("sha256", LARGE)).toThrow(expect.objectContaining(noDescriptorsLeftExplained));
   });
 });
